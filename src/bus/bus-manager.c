@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* org.pm2.Manager: decode, check the caller, call the manager, reply. */
+
+#include "basic/sd-cleanup.h"
+#include "bus/bus-describe.h"
+#include "bus/bus-error.h"
+#include "bus/bus-internal.h"
+#include "core/target.h"
+#include "org.pm2.Manager.h"
+
+#include <string.h>
+
+enum {
+        API_VERSION = 1,
+};
+
+static int call_with_text(
+                sd_bus_message *message,
+                BusConnection *connection,
+                BusTargetCall function,
+                sd_bus_error *error) {
+        const char *text;
+        int r = sd_bus_message_read(message, "s", &text);
+
+        return r < 0 ? r : bus_request_call(connection, message, text, function, error);
+}
+
+static int manager_method_start(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_start, error);
+}
+
+static int manager_method_start_json(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_start_json, error);
+}
+
+static int manager_method_stop(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_stop, error);
+}
+
+static int manager_method_restart(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_restart, error);
+}
+
+static int manager_method_delete(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_delete, error);
+}
+
+static int manager_method_send_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *target, *signal_name;
+        int r = sd_bus_message_read(message, "ss", &target, &signal_name);
+
+        return r < 0 ? r : bus_request_send_signal(userdata, message, target, signal_name, error);
+}
+
+static int manager_method_kill(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_request_kill(userdata, message, error);
+}
+
+static int reply_descriptions(
+                sd_bus_message *message, BusConnection *connection, const GPtrArray *processes, bool full) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+
+        int r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0) {
+                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "a{sv}");
+        }
+        for (guint i = 0; r >= 0 && i < processes->len; i++) {
+                r = bus_describe_append(
+                                reply,
+                                connection->server->manager,
+                                processes->pdata[i],
+                                bus_caller(connection),
+                                full);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_close_container(reply);
+        }
+        return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
+}
+
+static int describe_target(
+                sd_bus_message *message,
+                BusConnection *connection,
+                const char *target,
+                bool full,
+                sd_bus_error *ret_error) {
+        const Registry *registry = manager_registry(connection->server->manager);
+        g_autoptr(GPtrArray) processes = NULL;
+        g_auto(Error) error = { 0 };
+
+        int r = target_resolve(registry, bus_caller(connection), target, &processes, &error);
+        if (r < 0) {
+                return bus_error_from(&error, ret_error);
+        }
+        return reply_descriptions(message, connection, processes, full);
+}
+
+static int manager_method_list(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return describe_target(message, userdata, "all", false, error);
+}
+
+static int manager_method_describe(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *target;
+        int r = sd_bus_message_read(message, "s", &target);
+
+        return r < 0 ? r : describe_target(message, userdata, target, true, error);
+}
+
+static int reply_path(
+                sd_bus_message *message,
+                int result,
+                const Process *process,
+                const Error *error,
+                sd_bus_error *ret) {
+        if (result < 0) {
+                return bus_error_from(error, ret);
+        }
+        g_autofree char *path = bus_process_path(process->id);
+        return sd_bus_reply_method_return(message, "o", path);
+}
+
+static int manager_method_get_process(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        BusConnection *connection = userdata;
+        g_auto(Error) error = { 0 };
+        Process *process = NULL;
+        uint32_t id;
+
+        int r = sd_bus_message_read(message, "u", &id);
+        if (r < 0) {
+                return r;
+        }
+        r = manager_find_id(connection->server->manager, bus_caller(connection), id, &process, &error);
+        return reply_path(message, r, process, &error, ret_error);
+}
+
+static int manager_method_get_process_by_pid(
+                sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        BusConnection *connection = userdata;
+        g_auto(Error) error = { 0 };
+        Process *process = NULL;
+        uint32_t pid;
+
+        int r = sd_bus_message_read(message, "u", &pid);
+        if (r < 0) {
+                return r;
+        }
+        r = manager_find_pid(
+                        connection->server->manager,
+                        bus_caller(connection),
+                        pid > INT32_MAX ? 0 : (pid_t) pid,
+                        &process,
+                        &error);
+        return reply_path(message, r, process, &error, ret_error);
+}
+
+static int manager_method_get_processes_by_name(
+                sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        BusConnection *connection = userdata;
+        const Registry *registry = manager_registry(connection->server->manager);
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        const char *name;
+
+        int r = sd_bus_message_read(message, "s", &name);
+        if (r >= 0) {
+                r = sd_bus_message_new_method_return(message, &reply);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "o");
+        }
+        for (size_t i = 0; r >= 0 && i < registry_count(registry); i++) {
+                const Process *process = registry_at(registry, i);
+                if (strcmp(process->config->name, name) == 0 &&
+                    caller_may_control(bus_caller(connection), process->owner)) {
+                        g_autofree char *path = bus_process_path(process->id);
+                        r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_OBJECT_PATH, path);
+                }
+        }
+        if (r >= 0) {
+                r = sd_bus_message_close_container(reply);
+        }
+        return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
+}
+
+static int append_capabilities(sd_bus_message *reply, Manager *manager) {
+        return sd_bus_message_append(
+                        reply,
+                        "a{sv}",
+                        3,
+                        "isolation",
+                        "s",
+                        manager_isolation_name(manager),
+                        "isolation_complete",
+                        "b",
+                        (int) manager_isolation_is_complete(manager),
+                        "processes_max",
+                        "u",
+                        (uint32_t) manager_settings(manager)->processes_max);
+}
+
+static int manager_get_property(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        Manager *manager = ((BusConnection *) userdata)->server->manager;
+
+        if (strcmp(property, "Version") == 0) {
+                return sd_bus_message_append(reply, "s", PM2D_VERSION);
+        }
+        if (strcmp(property, "ApiVersion") == 0) {
+                return sd_bus_message_append(reply, "u", (uint32_t) API_VERSION);
+        }
+        if (strcmp(property, "Features") == 0) {
+                return sd_bus_message_append(reply, "as", 0);
+        }
+        if (strcmp(property, "ProcessCount") == 0) {
+                return sd_bus_message_append(
+                                reply, "u", (uint32_t) registry_count(manager_registry(manager)));
+        }
+        if (strcmp(property, "ShuttingDown") == 0) {
+                return sd_bus_message_append(reply, "b", (int) manager_is_shutting_down(manager));
+        }
+        return append_capabilities(reply, manager);
+}
+
+int bus_manager_attach(BusConnection *connection) {
+        sd_bus_slot *slot = NULL;
+        int r = sd_bus_add_object_vtable(
+                        connection->bus, &slot, MANAGER_PATH, MANAGER_INTERFACE, manager_vtable, connection);
+
+        if (r >= 0) {
+                g_ptr_array_add(connection->slots, slot);
+        }
+        return r;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What happened is queued as it happens and goes out once in each turn of the loop: for each process its
+ * changed properties before the events that tell of them, and a reply behind everything that its call
+ * caused. */
+
+#include "basic/log.h"
+#include "basic/sd-cleanup.h"
+#include "basic/signal-util.h"
+#include "bus/bus-internal.h"
+
+#include <inttypes.h>
+
+enum {
+        QUEUED_WRITES_MAX = 4096, /* messages that a peer may leave unread */
+        PROPERTIES_MAX = 40,
+};
+
+typedef enum ItemKind {
+        ITEM_ADDED,
+        ITEM_EVENT,
+        ITEM_REPLY,
+        ITEM_KILLED,
+        ITEM_MANAGER_PROPERTY,
+} ItemKind;
+
+typedef struct Item {
+        ItemKind kind;
+        Process *process; /* weak: the queue is flushed before a process goes */
+        ProcessEventKind event;
+        bool manually;
+        uint32_t pid, restart_count;
+        int exit_code;
+        int exit_signal;
+        const char *text;          /* static: of a reason or property */
+        BusConnection *connection; /* weak: of a reply; NULL: it has gone */
+        sd_bus_message *reply;
+} Item;
+
+struct BusSignals {
+        BusServer *server; /* weak */
+        ManagerObserver observer;
+        sd_event_source *flush_source;
+        GQueue items;
+        GHashTable *changes; /* Process -> unsigned */
+};
+
+/* A connection that reads nothing is closed: a slow reader costs only itself. */
+static void drop_slow_readers(BusServer *server) {
+        for (guint i = server->connections->len; i > 0; i--) {
+                BusConnection *connection = server->connections->pdata[i - 1];
+                uint64_t queued = 0;
+                if (sd_bus_get_n_queued_write(connection->bus, &queued) >= 0 && queued > QUEUED_WRITES_MAX) {
+                        log_warning("private socket: a client leaves %" PRIu64 " messages unread: closed",
+                                    queued);
+                        (void) g_ptr_array_remove_index(server->connections, i - 1);
+                }
+        }
+}
+
+static void emit_properties(BusSignals *signals, Process *process, unsigned changes) {
+        const char *names[PROPERTIES_MAX];
+        g_autofree char *path = bus_process_path(process->id);
+
+        if (bus_process_changed_properties(changes, names, PROPERTIES_MAX) == 0) {
+                return;
+        }
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                const BusConnection *connection = signals->server->connections->pdata[i];
+                if (bus_connection_is_ready(connection)) {
+                        (void) sd_bus_emit_properties_changed_strv(
+                                        connection->bus, path, "org.pm2.Process", (char **) names);
+                }
+        }
+}
+
+static void emit_changes_of(BusSignals *signals, Process *process) {
+        unsigned changes = GPOINTER_TO_UINT(g_hash_table_lookup(signals->changes, process));
+
+        if (g_hash_table_remove(signals->changes, process)) {
+                emit_properties(signals, process, changes);
+        }
+}
+
+static void emit_all_changes(BusSignals *signals) {
+        GHashTableIter iterator;
+        void *process, *changes;
+
+        g_hash_table_iter_init(&iterator, signals->changes);
+        while (g_hash_table_iter_next(&iterator, &process, &changes)) {
+                emit_properties(signals, process, GPOINTER_TO_UINT(changes));
+        }
+        g_hash_table_remove_all(signals->changes);
+}
+
+static int append_details(sd_bus_message *message, const Item *item) {
+        const char *signal_name = item->exit_signal ? signal_to_name(item->exit_signal) : NULL;
+
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r >= 0) {
+                r = sd_bus_message_append(
+                                message,
+                                "{sv}{sv}",
+                                "pid",
+                                "u",
+                                item->pid,
+                                "restart_time",
+                                "u",
+                                item->restart_count);
+        }
+        if (r >= 0 && item->event == EVENT_EXIT) {
+                r = sd_bus_message_append(
+                                message,
+                                "{sv}{sv}",
+                                "exit_code",
+                                "i",
+                                item->exit_code,
+                                "signal",
+                                "s",
+                                signal_name ? signal_name : "");
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int send_event(sd_bus *bus, const Item *item) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+        g_autofree char *path = bus_process_path(item->process->id);
+
+        int r = sd_bus_message_new_signal(bus, &message, MANAGER_PATH, "org.pm2.Manager", "ProcessEvent");
+        if (r >= 0) {
+                r = sd_bus_message_append(
+                                message,
+                                "oussb",
+                                path,
+                                item->process->id,
+                                item->process->config->name,
+                                process_event_to_name(item->event),
+                                (int) item->manually);
+        }
+        if (r >= 0) {
+                r = append_details(message, item);
+        }
+        return r < 0 ? r : sd_bus_send(bus, message, NULL);
+}
+
+static int send_item(sd_bus *bus, const Item *item) {
+        g_autofree char *path = item->process ? bus_process_path(item->process->id) : NULL;
+
+        switch (item->kind) {
+        case ITEM_ADDED:
+                return sd_bus_emit_object_added(bus, path);
+        case ITEM_EVENT:
+                return send_event(bus, item);
+        case ITEM_KILLED:
+                return sd_bus_emit_signal(bus, MANAGER_PATH, "org.pm2.Manager", "Killed", "s", item->text);
+        case ITEM_MANAGER_PROPERTY:
+                return sd_bus_emit_properties_changed(
+                                bus, MANAGER_PATH, "org.pm2.Manager", item->text, NULL);
+        case ITEM_REPLY:
+        default:
+                return 0;
+        }
+}
+
+static void broadcast(BusSignals *signals, const Item *item) {
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                const BusConnection *connection = signals->server->connections->pdata[i];
+                if (!bus_connection_is_ready(connection)) {
+                        continue;
+                }
+                int r = send_item(connection->bus, item);
+                if (r < 0) {
+                        (void) log_print_errno(LOG_DEBUG, r, "private socket: a signal is lost: %m");
+                }
+        }
+}
+
+static void send_reply(Item *item) {
+        if (item->connection) {
+                int r = sd_bus_send(item->connection->bus, item->reply, NULL);
+                if (r < 0) {
+                        (void) log_print_errno(LOG_DEBUG, r, "private socket: a reply is lost: %m");
+                }
+        }
+        (void) sd_bus_message_unref(item->reply);
+}
+
+void bus_signals_flush(BusSignals *signals) {
+        Item *item;
+
+        while ((item = g_queue_pop_head(&signals->items))) {
+                if (item->kind == ITEM_REPLY) {
+                        emit_all_changes(signals);
+                        send_reply(item);
+                } else {
+                        if (item->kind == ITEM_EVENT) {
+                                emit_changes_of(signals, item->process);
+                        }
+                        broadcast(signals, item);
+                }
+                g_free(item);
+        }
+        emit_all_changes(signals);
+        drop_slow_readers(signals->server);
+}
+
+static int on_flush(sd_event_source *source, void *userdata) {
+        bus_signals_flush(userdata);
+        return 0;
+}
+
+static void wake(BusSignals *signals) {
+        (void) sd_event_source_set_enabled(signals->flush_source, SD_EVENT_ONESHOT);
+}
+
+static void queue_item(BusSignals *signals, const Item *item) {
+        g_queue_push_tail(&signals->items, g_memdup2(item, sizeof(*item)));
+        wake(signals);
+}
+
+static void on_added(void *userdata, Process *process) {
+        BusSignals *signals = userdata;
+
+        queue_item(signals, &(Item){ .kind = ITEM_ADDED, .process = process });
+        queue_item(signals, &(Item){ .kind = ITEM_MANAGER_PROPERTY, .text = "ProcessCount" });
+}
+
+static void on_changed(void *userdata, Process *process, unsigned changes) {
+        BusSignals *signals = userdata;
+        unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(signals->changes, process));
+
+        (void) g_hash_table_insert(signals->changes, process, GUINT_TO_POINTER(before | changes));
+        wake(signals);
+}
+
+static void on_event(void *userdata, Process *process, ProcessEventKind kind, bool manually) {
+        queue_item(userdata,
+                   &(Item){
+                                   .kind = ITEM_EVENT,
+                                   .process = process,
+                                   .event = kind,
+                                   .manually = manually,
+                                   .pid = (uint32_t) process->pid,
+                                   .restart_count = process->restart_count,
+                                   .exit_code = process->exit_status.code,
+                                   .exit_signal = process->exit_status.signal,
+                   });
+}
+
+/* Nothing in the queue may speak of it any more, and it must still be found to be announced as removed. */
+static void on_removed(void *userdata, Process *process) {
+        BusSignals *signals = userdata;
+        g_autofree char *path = bus_process_path(process->id);
+
+        bus_signals_flush(signals);
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                const BusConnection *connection = signals->server->connections->pdata[i];
+                if (bus_connection_is_ready(connection)) {
+                        (void) sd_bus_emit_object_removed(connection->bus, path);
+                }
+        }
+        queue_item(signals, &(Item){ .kind = ITEM_MANAGER_PROPERTY, .text = "ProcessCount" });
+}
+
+static void on_shutting_down(void *userdata) {
+        queue_item(userdata, &(Item){ .kind = ITEM_MANAGER_PROPERTY, .text = "ShuttingDown" });
+}
+
+static void on_killed(void *userdata, const char *reason) {
+        queue_item(userdata, &(Item){ .kind = ITEM_KILLED, .text = reason });
+}
+
+int bus_signals_new(BusServer *server, BusSignals **ret) {
+        BusSignals *signals = g_new0(BusSignals, 1);
+
+        signals->server = server;
+        g_queue_init(&signals->items);
+        signals->changes = g_hash_table_new(NULL, NULL);
+        signals->observer = (ManagerObserver){
+                .added = on_added,
+                .changed = on_changed,
+                .event = on_event,
+                .removed = on_removed,
+                .shutting_down = on_shutting_down,
+                .killed = on_killed,
+                .userdata = signals,
+        };
+        int r = sd_event_add_defer(server->event, &signals->flush_source, on_flush, signals);
+        if (r >= 0) {
+                r = sd_event_source_set_enabled(signals->flush_source, SD_EVENT_OFF);
+        }
+        if (r < 0) {
+                bus_signals_free(signals);
+                return r;
+        }
+        *ret = signals;
+        return 0;
+}
+
+void bus_signals_free(BusSignals *signals) {
+        Item *item;
+
+        if (!signals) {
+                return;
+        }
+        while ((item = g_queue_pop_head(&signals->items))) {
+                (void) sd_bus_message_unref(item->reply);
+                g_free(item);
+        }
+        (void) sd_event_source_disable_unref(signals->flush_source);
+        g_hash_table_unref(signals->changes);
+        g_free(signals);
+}
+
+const ManagerObserver *bus_signals_observer(BusSignals *signals) {
+        return &signals->observer;
+}
+
+void bus_signals_queue_reply(BusSignals *signals, BusConnection *connection, sd_bus_message *reply) {
+        queue_item(signals, &(Item){ .kind = ITEM_REPLY, .connection = connection, .reply = reply });
+}
+
+void bus_signals_forget_connection(BusSignals *signals, const BusConnection *connection) {
+        for (GList *node = signals->items.head; node; node = node->next) {
+                Item *item = node->data;
+                if (item->connection == connection) {
+                        item->connection = NULL;
+                }
+        }
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus-value.h"
+
+#include "basic/utf8.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Reader {
+        sd_bus_message *message;
+        unsigned count;
+        unsigned depth;
+        Error *error;
+} Reader;
+
+static int read_value(Reader *reader, Value **ret);
+
+static int refuse(Reader *reader, const char *what) {
+        return error_set(reader->error, ERROR_INVALID_ARGS, "options: %s", what);
+}
+
+/* Every integer type of D-Bus. */
+static int read_integer(Reader *reader, char type, Value **ret) {
+        union {
+                uint8_t y;
+                int16_t n;
+                uint16_t q;
+                int32_t i;
+                uint32_t u;
+                int64_t x;
+                uint64_t t;
+        } number = { 0 };
+        int64_t value;
+
+        int r = sd_bus_message_read_basic(reader->message, type, &number);
+        if (r < 0) {
+                return r;
+        }
+        switch (type) {
+        case SD_BUS_TYPE_BYTE:
+                value = number.y;
+                break;
+        case SD_BUS_TYPE_INT16:
+                value = number.n;
+                break;
+        case SD_BUS_TYPE_UINT16:
+                value = number.q;
+                break;
+        case SD_BUS_TYPE_INT32:
+                value = number.i;
+                break;
+        case SD_BUS_TYPE_UINT32:
+                value = number.u;
+                break;
+        case SD_BUS_TYPE_INT64:
+                value = number.x;
+                break;
+        default:
+                if (number.t > INT64_MAX) {
+                        return refuse(reader, "a number is out of range");
+                }
+                value = (int64_t) number.t;
+                break;
+        }
+        *ret = value_new_int(value);
+        return 0;
+}
+
+static int read_scalar(Reader *reader, char type, Value **ret) {
+        const char *text;
+        double real;
+        int boolean, r;
+
+        switch (type) {
+        case SD_BUS_TYPE_BOOLEAN:
+                r = sd_bus_message_read_basic(reader->message, type, &boolean);
+                *ret = r < 0 ? NULL : value_new_bool(boolean);
+                return r;
+        case SD_BUS_TYPE_DOUBLE:
+                r = sd_bus_message_read_basic(reader->message, type, &real);
+                *ret = r < 0 ? NULL : value_new_double(real);
+                return r;
+        case SD_BUS_TYPE_STRING:
+        case SD_BUS_TYPE_OBJECT_PATH:
+        case SD_BUS_TYPE_SIGNATURE:
+                r = sd_bus_message_read_basic(reader->message, type, &text);
+                *ret = r < 0 ? NULL : value_new_string(text);
+                return r;
+        case SD_BUS_TYPE_UNIX_FD:
+                return refuse(reader, "a file descriptor is no value of an option");
+        default:
+                return read_integer(reader, type, ret);
+        }
+}
+
+static int read_bytes(Reader *reader, Value **ret) {
+        const void *bytes;
+        size_t size;
+
+        int r = sd_bus_message_read_array(reader->message, SD_BUS_TYPE_BYTE, &bytes, &size);
+        if (r < 0) {
+                return r;
+        }
+        if (size > 0 && memchr(bytes, 0, size)) {
+                return refuse(reader, "bytes (ay) hold a NUL");
+        }
+        g_autofree char *text = g_strndup(size > 0 ? bytes : "", size);
+        *ret = value_new_string(text);
+        return 0;
+}
+
+static int read_entries(Reader *reader, const char *contents, Value **ret) {
+        g_autoptr(Value) map = value_new_map();
+        g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autofree char *entry = g_strndup(contents + 1, strlen(contents) - 2);
+        const char *key;
+
+        if (contents[1] != SD_BUS_TYPE_STRING) {
+                return refuse(reader, "the keys of an object must be strings");
+        }
+        int r = sd_bus_message_enter_container(reader->message, SD_BUS_TYPE_ARRAY, contents);
+        if (r < 0) {
+                return r;
+        }
+        while ((r = sd_bus_message_enter_container(reader->message, SD_BUS_TYPE_DICT_ENTRY, entry)) > 0) {
+                Value *value = NULL;
+                r = sd_bus_message_read_basic(reader->message, SD_BUS_TYPE_STRING, &key);
+                if (r >= 0 && !g_hash_table_add(seen, g_strdup(key))) {
+                        g_autofree char *quoted = error_quote(key);
+                        return error_set(
+                                        reader->error,
+                                        ERROR_INVALID_ARGS,
+                                        "options: %s stands twice",
+                                        quoted);
+                }
+                if (r >= 0) {
+                        r = read_value(reader, &value);
+                }
+                if (r < 0) {
+                        return r;
+                }
+                value_set(map, key, value);
+                r = sd_bus_message_exit_container(reader->message);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        if (r >= 0) {
+                r = sd_bus_message_exit_container(reader->message);
+        }
+        if (r >= 0) {
+                *ret = g_steal_pointer(&map);
+        }
+        return r;
+}
+
+static int read_items(Reader *reader, const char *contents, Value **ret) {
+        g_autoptr(Value) items = value_new_array();
+
+        int r = sd_bus_message_enter_container(reader->message, SD_BUS_TYPE_ARRAY, contents);
+        while (r >= 0 && (r = sd_bus_message_at_end(reader->message, 0)) == 0) {
+                Value *item = NULL;
+                r = read_value(reader, &item);
+                if (r >= 0) {
+                        value_append(items, item);
+                }
+        }
+        if (r >= 0) {
+                r = sd_bus_message_exit_container(reader->message);
+        }
+        if (r >= 0) {
+                *ret = g_steal_pointer(&items);
+        }
+        return r;
+}
+
+static int read_array(Reader *reader, const char *contents, Value **ret) {
+        if (strcmp(contents, "y") == 0) {
+                return read_bytes(reader, ret);
+        }
+        return contents[0] == SD_BUS_TYPE_DICT_ENTRY_BEGIN ? read_entries(reader, contents, ret)
+                                                           : read_items(reader, contents, ret);
+}
+
+static int read_variant(Reader *reader, const char *contents, Value **ret) {
+        g_autoptr(Value) value = NULL;
+
+        int r = sd_bus_message_enter_container(reader->message, SD_BUS_TYPE_VARIANT, contents);
+        if (r >= 0) {
+                r = read_value(reader, &value);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_exit_container(reader->message);
+        }
+        if (r >= 0) {
+                *ret = g_steal_pointer(&value);
+        }
+        return r;
+}
+
+static int read_value(Reader *reader, Value **ret) {
+        const char *contents;
+        char type;
+
+        int r = sd_bus_message_peek_type(reader->message, &type, &contents);
+        if (r < 0) {
+                return r;
+        }
+        if (++reader->count > VALUE_COUNT_MAX) {
+                return refuse(reader, "too many values");
+        }
+        if (type == SD_BUS_TYPE_STRUCT) {
+                return refuse(reader, "a struct is no value of an option");
+        }
+        if (type != SD_BUS_TYPE_ARRAY && type != SD_BUS_TYPE_VARIANT) {
+                return read_scalar(reader, type, ret);
+        }
+        if (++reader->depth > VALUE_DEPTH_MAX) {
+                return refuse(reader, "nested too deeply");
+        }
+        r = type == SD_BUS_TYPE_ARRAY ? read_array(reader, contents, ret)
+                                      : read_variant(reader, contents, ret);
+        reader->depth--;
+        return r;
+}
+
+int bus_value_read_map(sd_bus_message *message, Value **ret, Error *error) {
+        Reader reader = { .message = message, .error = error };
+        int r = read_value(&reader, ret);
+
+        if (r < 0 && r != -ECANCELED) {
+                return error_set(error, ERROR_INVALID_ARGS, "options: %s", g_strerror(-r));
+        }
+        return r;
+}
+
+/* The text itself if it is UTF-8, else a repaired copy in *ret_copy. */
+static const char *as_utf8(const char *text, char **ret_copy) {
+        if (utf8_is_valid(text, strlen(text))) {
+                return text;
+        }
+        return *ret_copy = g_utf8_make_valid(text, -1);
+}
+
+static int append_string(sd_bus_message *message, const char *text) {
+        g_autofree char *copy = NULL;
+        return sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, as_utf8(text, &copy));
+}
+
+static int append_strings(sd_bus_message *message, const Value *array) {
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "s");
+
+        for (guint i = 0; r >= 0 && i < array->items->len; i++) {
+                const Value *item = array->items->pdata[i];
+                r = item->kind == VALUE_STRING ? append_string(message, item->string) : -EINVAL;
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int append_string_map(sd_bus_message *message, const Value *map) {
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{ss}");
+
+        for (guint i = 0; r >= 0 && i < map->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(map->entries, ValueEntry, i);
+                r = sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "ss");
+                if (r >= 0) {
+                        r = append_string(message, entry->key);
+                }
+                if (r >= 0) {
+                        r = entry->value->kind == VALUE_STRING ? append_string(message, entry->value->string)
+                                                               : -EINVAL;
+                }
+                if (r >= 0) {
+                        r = sd_bus_message_close_container(message);
+                }
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static const char *signature_of(const Value *value) {
+        static const char *const signatures[] = {
+                [VALUE_NULL] = NULL,  [VALUE_BOOL] = "b",   [VALUE_INT] = "x",     [VALUE_DOUBLE] = "d",
+                [VALUE_STRING] = "s", [VALUE_ARRAY] = "as", [VALUE_MAP] = "a{ss}",
+        };
+        return signatures[value->kind];
+}
+
+static int append_contents(sd_bus_message *message, const Value *value) {
+        switch (value->kind) {
+        case VALUE_BOOL:
+                return sd_bus_message_append(message, "b", (int) value->boolean);
+        case VALUE_INT:
+                return sd_bus_message_append(message, "x", value->integer);
+        case VALUE_DOUBLE:
+                return sd_bus_message_append(message, "d", value->real);
+        case VALUE_STRING:
+                return append_string(message, value->string);
+        case VALUE_ARRAY:
+                return append_strings(message, value);
+        case VALUE_MAP:
+                return append_string_map(message, value);
+        case VALUE_NULL:
+        default:
+                return -EINVAL;
+        }
+}
+
+int bus_value_append_entry(sd_bus_message *message, const char *key, const Value *value) {
+        const char *signature = signature_of(value);
+
+        if (!signature) {
+                return 0;
+        }
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        if (r >= 0) {
+                r = sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, key);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, signature);
+        }
+        if (r >= 0) {
+                r = append_contents(message, value);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_close_container(message);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/error.h"
+#include "core/value.h"
+
+#include <systemd/sd-bus.h>
+
+/* Read an a{sv} at the read position. InvalidArgs names a key that stands twice, and types that no option
+ * has. Bytes (ay) become a string: what is not UTF-8 can be said that way. */
+int bus_value_read_map(sd_bus_message *message, Value **ret, Error *error);
+
+/* Append a value as a variant of its natural type: b, x, d, s, as, a{ss}. Strings that are not UTF-8 are
+ * made so; a value with no such type (null) gives 0 and appends nothing. */
+int bus_value_append_entry(sd_bus_message *message, const char *key, const Value *value);

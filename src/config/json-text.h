@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/error.h"
+#include "core/value.h"
+
+/* Decode JSON text (RFC 8259) into a value. InvalidData says what is wrong and on which line. Refused beside
+ * bad syntax: over JSON_BYTES_MAX bytes, deeper than VALUE_DEPTH_MAX, over VALUE_COUNT_MAX values, duplicate
+ * keys, numbers out of range, NUL characters, text that is not UTF-8. */
+int json_text_decode(const char *text, size_t length, Value **ret, Error *error);
+
+enum {
+        JSON_BYTES_MAX = 1024 * 1024,
+};

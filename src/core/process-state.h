@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+/* The life of a process as data. process_transition() is the only place that knows which state follows
+ * which; the manager performs the actions that it returns. docs/process-states.dot is printed from here. */
+
+typedef enum ProcessState {
+        PROCESS_STOPPED,
+        PROCESS_ERRORED,         /* gave up, or could not be launched */
+        PROCESS_WAITING_RESTART, /* a delayed restart is due */
+        PROCESS_PLACING,         /* the gated child is being put into its cgroup */
+        PROCESS_EXECUTING,       /* the gate is open: files, user, execve() */
+        PROCESS_ONLINE,
+        PROCESS_STOPPING, /* was asked to end: kill signal sent */
+        PROCESS_CLEANING, /* the main process ended by itself, descendants are being ended */
+        PROCESS_KILLING,  /* SIGKILL sent to all, until nothing is left */
+        _PROCESS_STATE_MAX,
+} ProcessState;
+
+typedef enum ProcessInput {
+        INPUT_START,         /* a command, or a delayed restart that is due */
+        INPUT_STOP,          /* a command */
+        INPUT_PLACED,        /* the child is in its cgroup */
+        INPUT_EXECUTED,      /* execve() succeeded */
+        INPUT_LAUNCH_FAILED, /* it cannot be placed, or not executed: what there is must go */
+        INPUT_EXITED,        /* the main process ended, descendants are left */
+        INPUT_TIMEOUT,       /* the launch or kill timer */
+        /* Nothing is left. The restart policy and the pending command have chosen what follows: */
+        INPUT_GONE_STOPPED,
+        INPUT_GONE_ERRORED,
+        INPUT_GONE_DELAY, /* start again later */
+        INPUT_GONE_AGAIN, /* start again now */
+        _PROCESS_INPUT_MAX,
+} ProcessInput;
+
+typedef enum ProcessAction {
+        ACTION_SPAWN = 1 << 0,             /* make the gated child and its cgroup */
+        ACTION_OPEN_GATE = 1 << 1,         /* let it execute */
+        ACTION_SIGNAL = 1 << 2,            /* send the kill signal */
+        ACTION_KILL = 1 << 3,              /* SIGKILL to the whole cgroup */
+        ACTION_ARM_KILL_TIMER = 1 << 4,    /* INPUT_TIMEOUT after kill_timeout */
+        ACTION_ARM_RESTART_TIMER = 1 << 5, /* INPUT_START after the delay */
+        ACTION_ARM_LAUNCH_TIMER = 1 << 6,  /* INPUT_TIMEOUT after launch_timeout */
+        ACTION_DISARM_TIMER = 1 << 7,
+} ProcessAction;
+
+typedef struct Transition {
+        bool valid;
+        ProcessState next;
+        unsigned actions; /* of ProcessAction */
+} Transition;
+
+/* The row for a pair; not valid: this input cannot come in this state, a programming error. */
+const Transition *process_transition(ProcessState state, ProcessInput input);
+
+/* Whether processes of it may exist. */
+bool process_state_is_alive(ProcessState state);
+
+/* PM2's status: launching online stopping stopped errored waiting-restart. */
+const char *process_state_to_status(ProcessState state);
+
+/* Names for the graph and for messages about programming errors. */
+const char *process_state_to_name(ProcessState state);
+const char *process_input_to_name(ProcessInput input);

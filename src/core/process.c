@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "core/process.h"
+
+#include <errno.h>
+#include <string.h>
+
+void process_plan_done(ProcessPlan *plan) {
+        g_free(plan->exec_path);
+        g_free(plan->interpreter);
+        g_free(plan->program);
+        g_free(plan->cwd);
+        g_free(plan->out_log_path);
+        g_free(plan->error_log_path);
+        g_free(plan->pid_path);
+        g_free(plan->version);
+        *plan = (ProcessPlan){ 0 };
+}
+
+Process *process_new(
+                uint32_t id, const char unique_id[33], uid_t owner, uint32_t instance, uint64_t now_usec) {
+        Process *process = g_new0(Process, 1);
+
+        process->id = id;
+        memcpy(process->unique_id, unique_id, sizeof(process->unique_id));
+        process->owner = owner;
+        process->instance = instance;
+        process->created_realtime_usec = now_usec;
+        process->exit_status = EXIT_STATUS_NONE;
+        process->reason = g_strdup("");
+        process->unit = g_strdup("");
+        process->control_group = g_strdup("");
+        return process;
+}
+
+static void forget_plan(Process *process) {
+        ProcessPlan plan = {
+                .exec_path = process->exec_path,
+                .interpreter = process->interpreter,
+                .program = process->program,
+                .cwd = process->cwd,
+                .out_log_path = process->out_log_path,
+                .error_log_path = process->error_log_path,
+                .pid_path = process->pid_path,
+                .version = process->version,
+        };
+        process_plan_done(&plan);
+}
+
+void process_free(Process *process) {
+        if (!process) {
+                return;
+        }
+        forget_plan(process);
+        app_config_unref(process->config);
+        environment_unref(process->caller_env);
+        g_free(process->reason);
+        g_free(process->unit);
+        g_free(process->control_group);
+        g_free(process);
+}
+
+void process_configure(Process *process, AppConfig *config, Environment *caller_env, ProcessPlan *plan) {
+        AppConfig *old_config = process->config;
+        process->config = app_config_ref(config);
+        app_config_unref(old_config);
+        if (caller_env) {
+                Environment *old_env = process->caller_env;
+                process->caller_env = environment_ref(caller_env);
+                environment_unref(old_env);
+        }
+        forget_plan(process);
+        process->exec_path = plan->exec_path;
+        process->interpreter = plan->interpreter;
+        process->program = plan->program;
+        process->shell_command = plan->shell_command;
+        process->cwd = plan->cwd;
+        process->out_log_path = plan->out_log_path;
+        process->error_log_path = plan->error_log_path;
+        process->pid_path = plan->pid_path;
+        process->version = plan->version;
+        *plan = (ProcessPlan){ 0 };
+        process->changes |= CHANGE_CONFIG;
+}
+
+int process_step(Process *process, ProcessInput input) {
+        const Transition *transition = process_transition(process->state, input);
+
+        if (!transition->valid) {
+                return -EINVAL;
+        }
+        if (process_state_to_status(process->state) != process_state_to_status(transition->next)) {
+                process->changes |= CHANGE_STATUS;
+        }
+        process->state = transition->next;
+        return (int) transition->actions;
+}
+
+void process_set_pid(Process *process, pid_t pid) {
+        if (process->pid != pid) {
+                process->pid = pid;
+                process->changes |= CHANGE_PID;
+        }
+}
+
+void process_set_started(Process *process, uint64_t realtime_usec, uint64_t boottime_usec) {
+        process->start_realtime_usec = realtime_usec;
+        process->start_boottime_usec = boottime_usec;
+        process->changes |= CHANGE_START_TIMESTAMP;
+}
+
+void process_set_exit_status(Process *process, ExitStatus status) {
+        process->exit_status = status;
+        process->changes |= CHANGE_EXIT_STATUS;
+}
+
+static void replace_text(char **text, const char *value) {
+        g_free(*text);
+        *text = g_strdup(value);
+}
+
+void process_set_group(Process *process, const char *unit, const char *control_group) {
+        if (strcmp(process->unit, unit) != 0 || strcmp(process->control_group, control_group) != 0) {
+                replace_text(&process->unit, unit);
+                replace_text(&process->control_group, control_group);
+                process->changes |= CHANGE_GROUP;
+        }
+}
+
+void process_set_next_restart(Process *process, uint64_t realtime_usec) {
+        if (process->next_restart_realtime_usec != realtime_usec) {
+                process->next_restart_realtime_usec = realtime_usec;
+                process->changes |= CHANGE_NEXT_RESTART;
+        }
+}
+
+void process_set_unstable_restarts(Process *process, uint32_t count) {
+        if (process->unstable_restarts != count) {
+                process->unstable_restarts = count;
+                process->changes |= CHANGE_UNSTABLE_RESTARTS;
+        }
+}
+
+void process_count_restart(Process *process) {
+        process->restart_count++;
+        process->changes |= CHANGE_RESTART_COUNT;
+}
+
+void process_take_reason(Process *process, char *reason) {
+        g_free(process->reason);
+        process->reason = reason;
+        process->changes |= CHANGE_REASON;
+}
+
+void process_reset_unstable(Process *process) {
+        process_set_unstable_restarts(process, 0);
+        process_set_next_restart(process, 0);
+}
+
+unsigned process_take_changes(Process *process) {
+        unsigned changes = process->changes;
+        process->changes = 0;
+        return changes;
+}

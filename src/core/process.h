@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/app-config.h"
+#include "core/exit-status.h"
+#include "core/process-state.h"
+
+#include <sys/types.h>
+
+/* The facts about a process that change while it lives and that observers want to hear of; one bit each. */
+typedef enum ProcessChange {
+        CHANGE_STATUS = 1 << 0,
+        CHANGE_PID = 1 << 1,
+        CHANGE_RESTART_COUNT = 1 << 2,
+        CHANGE_UNSTABLE_RESTARTS = 1 << 3,
+        CHANGE_START_TIMESTAMP = 1 << 4,
+        CHANGE_EXIT_STATUS = 1 << 5,
+        CHANGE_REASON = 1 << 6,
+        CHANGE_GROUP = 1 << 7,
+        CHANGE_NEXT_RESTART = 1 << 8,
+        CHANGE_CONFIG = 1 << 9, /* whatever follows from the app config */
+} ProcessChange;
+
+/* One supervised instance of an app. Only process.c writes it; the manager's own side of it (child, timers,
+ * commands) hangs at handle. */
+typedef struct Process {
+        uint32_t id;
+        char unique_id[33];
+        uid_t owner;
+        uint32_t instance;
+        AppConfig *config;
+        Environment *caller_env;
+
+        /* What follows from the config. All absolute. */
+        char *exec_path;
+        char *interpreter; /* its name or path as declared; "none": exec_path itself */
+        char *program;     /* what execve(2) gets */
+        bool shell_command;
+        char *cwd;
+        char *out_log_path;
+        char *error_log_path;
+        char *pid_path;
+        char *version; /* of the package that the script is in, else "N/A" */
+
+        ProcessState state;
+        pid_t pid; /* 0: no main process */
+        uint32_t restart_count;
+        uint32_t unstable_restarts;
+        uint64_t created_realtime_usec;
+        uint64_t start_realtime_usec; /* of the last start, 0: never */
+        uint64_t start_boottime_usec;
+        uint64_t next_restart_realtime_usec; /* 0: none due */
+        ExitStatus exit_status;
+        char *reason;
+        char *unit;
+        char *control_group;
+
+        unsigned changes;             /* of ProcessChange, since process_take_changes() */
+        struct ProcessHandle *handle; /* owned by the manager */
+} Process;
+
+/* What follows from a config: made by the manager, which can look at files; moved into the process. */
+typedef struct ProcessPlan {
+        char *exec_path;
+        char *interpreter;
+        char *program;
+        bool shell_command;
+        char *cwd;
+        char *out_log_path;
+        char *error_log_path;
+        char *pid_path;
+        char *version;
+} ProcessPlan;
+
+void process_plan_done(ProcessPlan *plan);
+
+Process *process_new(
+                uint32_t id, const char unique_id[33], uid_t owner, uint32_t instance, uint64_t now_usec);
+void process_free(Process *process);
+
+/* Take a new config and what follows from it; the environment too, if it is not NULL. */
+void process_configure(Process *process, AppConfig *config, Environment *caller_env, ProcessPlan *plan);
+
+/* Feed an input to the state machine: the new state is stored and the actions to be performed are returned,
+ * or -EINVAL for a pair that cannot be (nothing changes). */
+int process_step(Process *process, ProcessInput input);
+
+void process_set_pid(Process *process, pid_t pid);
+void process_set_started(Process *process, uint64_t realtime_usec, uint64_t boottime_usec);
+void process_set_exit_status(Process *process, ExitStatus status);
+void process_set_group(Process *process, const char *unit, const char *control_group);
+void process_set_next_restart(Process *process, uint64_t realtime_usec);
+void process_set_unstable_restarts(Process *process, uint32_t count);
+void process_count_restart(Process *process);
+/* Why it is in its state; taken over. */
+void process_take_reason(Process *process, char *reason);
+
+/* A person starts it anew: the row of unstable exits ends. */
+void process_reset_unstable(Process *process);
+
+/* The changes since the last call. */
+unsigned process_take_changes(Process *process);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProcessPlan, process_plan_done)

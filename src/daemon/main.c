@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* pm2d: options, settings, the lock of the instance, and the wiring of manager and faces on one loop. */
+
+#include "basic/cleanup.h"
+#include "basic/instance-paths.h"
+#include "basic/log.h"
+#include "basic/parse-util.h"
+#include "basic/sd-cleanup.h"
+#include "basic/time-util.h"
+#include "bus/bus-server.h"
+#include "config/settings.h"
+#include "manager/manager.h"
+#include "platform/instance-lock.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum {
+        STATUS_USAGE = 2,
+        STATUS_ALREADY_RUNNING = 78,
+};
+
+#define LOCK_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+static int arg_ready_fd = -EBADF;
+
+/* Tell who started us, on --ready-fd and in the log. */
+static void report_failure(const char *text) {
+        log_error("%s", text);
+        if (arg_ready_fd >= 0) {
+                (void) dprintf(arg_ready_fd, "ERROR %s\n", text);
+        }
+}
+
+static void report_ready(void) {
+        if (arg_ready_fd >= 0) {
+                (void) dprintf(arg_ready_fd, "READY\n");
+                arg_ready_fd = close_fd(arg_ready_fd);
+        }
+        (void) sd_notify(0, "READY=1");
+}
+
+/* open(2) must not give 0-2 to something else. */
+static void open_standard_streams(void) {
+        int fd;
+
+        do {
+                fd = open("/dev/null", O_RDWR);
+        } while (fd >= 0 && fd <= STDERR_FILENO);
+        (void) close_fd(fd);
+}
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        manager_shut_down(userdata, "signal", EXIT_SUCCESS);
+        return 0;
+}
+
+static int block_signals(void) {
+        sigset_t set;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGCHLD);
+        (void) sigaddset(&set, SIGTERM);
+        (void) sigaddset(&set, SIGINT);
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) signal(SIGHUP, SIG_IGN);
+        return RET_NERRNO(sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+/* A folder of ours that others cannot write: made 0700, 0755 is accepted. */
+static int own_folder(const char *path) {
+        struct stat status;
+
+        int r = make_directories(path, 0700);
+        if (r < 0) {
+                return r;
+        }
+        if (lstat(path, &status) < 0) {
+                return -errno;
+        }
+        if (!S_ISDIR(status.st_mode)) {
+                return -ENOTDIR;
+        }
+        return status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH) ? -EPERM : 0;
+}
+
+static int check_folders(const InstancePaths *paths) {
+        const char *folders[] = { paths->state_dir, paths->runtime_dir };
+
+        for (size_t i = 0; i < ELEMENTS(folders); i++) {
+                int r = own_folder(folders[i]);
+                if (r < 0) {
+                        g_autofree char *text = g_strdup_printf(
+                                        "%s: %s",
+                                        folders[i],
+                                        r == -EPERM ? "must be ours and writable by nobody else"
+                                                    : g_strerror(-r));
+                        report_failure(text);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static int take_lock(const InstancePaths *paths) {
+        int fd = instance_lock_take(paths->lock_path, LOCK_TIMEOUT_USEC);
+        g_autofree char *text = NULL;
+
+        if (fd == -EWOULDBLOCK) {
+                text = g_strdup_printf(
+                                "AlreadyRunning: process %d is the supervisor of %s; its socket is %s",
+                                instance_lock_read_pid(paths->lock_path),
+                                paths->state_dir,
+                                paths->socket_path);
+        } else if (fd < 0) {
+                text = g_strdup_printf("%s: %s", paths->lock_path, g_strerror(-fd));
+        }
+        if (text) {
+                report_failure(text);
+        }
+        return fd;
+}
+
+static int read_settings(Settings *settings, const InstancePaths *paths) {
+        g_auto(Error) error = { 0 };
+
+        settings_init(settings);
+        int r = settings_read_folder(settings, PM2D_SYSCONF_DIR, &error);
+        if (r >= 0) {
+                r = settings_read_folder(settings, paths->config_dir, &error);
+        }
+        if (r < 0) {
+                report_failure(error.message);
+                return r;
+        }
+        log_set_max_level(log_level_from_string(settings->log_level));
+        return 0;
+}
+
+/* Returns the exit status. */
+static int serve(const Settings *settings, const InstancePaths *paths) {
+        _cleanup_event_ sd_event *event = NULL;
+        Manager *manager = NULL;
+        BusServer *server = NULL;
+
+        int r = sd_event_new(&event);
+        if (r >= 0) {
+                r = manager_new(event, settings, paths, &manager);
+        }
+        if (r >= 0) {
+                r = sd_event_add_signal(event, NULL, SIGTERM, on_end_signal, manager);
+        }
+        if (r >= 0) {
+                r = sd_event_add_signal(event, NULL, SIGINT, on_end_signal, manager);
+        }
+        if (r >= 0) {
+                r = bus_server_new(event, manager, paths->socket_path, &server);
+        }
+        if (r < 0) {
+                report_failure("cannot start, see the log");
+        } else {
+                log_info("serving at %s", paths->socket_path);
+                report_ready();
+                r = sd_event_loop(event);
+        }
+        (void) sd_notify(0, "STOPPING=1");
+        bus_server_free(server);
+        manager_free(manager);
+        return r < 0 ? EXIT_FAILURE : r;
+}
+
+static int run(void) {
+        InstancePaths paths;
+        g_auto(Settings) settings = { 0 };
+        _cleanup_close_ int lock_fd = -EBADF;
+        int status = EXIT_FAILURE;
+
+        int r = instance_paths_init(&paths);
+        if (r < 0) {
+                g_autofree char *text =
+                                g_strdup_printf("no place for the files of an instance: %s", g_strerror(-r));
+                report_failure(text);
+                return EXIT_FAILURE;
+        }
+        r = read_settings(&settings, &paths);
+        if (r >= 0) {
+                r = check_folders(&paths);
+        }
+        if (r >= 0) {
+                lock_fd = take_lock(&paths);
+                r = lock_fd;
+        }
+        if (r >= 0) {
+                r = block_signals();
+        }
+        if (r >= 0) {
+                status = serve(&settings, &paths);
+        } else if (r == -EWOULDBLOCK) {
+                status = STATUS_ALREADY_RUNNING;
+        }
+        instance_paths_done(&paths);
+        return status;
+}
+
+static int print_settings(void) {
+        g_auto(Settings) settings = { 0 };
+
+        settings_init(&settings);
+        g_autofree char *text = settings_to_text(&settings);
+        (void) fputs(text, stdout);
+        return EXIT_SUCCESS;
+}
+
+static int print_help(void) {
+        (void) puts("pm2d [OPTIONS]\n\n"
+                    "The supervisor of pm2d(8), in the foreground.\n\n"
+                    "  --private         serve the private socket alone, without a message bus\n"
+                    "  --ready-fd=FD     write READY, or ERROR and a text, to this descriptor\n"
+                    "  --print-settings  print the table of settings with their defaults and end\n"
+                    "  --version         print the version and end\n"
+                    "  --help            print this and end\n\n"
+                    "Exit status: 0 ended by a signal, 1 failure, 2 usage, 78 another one runs, 79 ended by "
+                    "Kill.");
+        return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+        enum {
+                OPTION_PRIVATE = 256,
+                OPTION_READY_FD,
+                OPTION_PRINT_SETTINGS,
+                OPTION_VERSION,
+                OPTION_HELP,
+        };
+        static const struct option options[] = {
+                { "private", no_argument, NULL, OPTION_PRIVATE },
+                { "ready-fd", required_argument, NULL, OPTION_READY_FD },
+                { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
+                { "version", no_argument, NULL, OPTION_VERSION },
+                { "help", no_argument, NULL, OPTION_HELP },
+                { NULL, 0, NULL, 0 },
+        };
+        uint32_t number;
+        int option;
+
+        open_standard_streams();
+        while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                switch (option) {
+                case OPTION_PRIVATE:
+                        break; /* there is nothing else yet that could be served */
+                case OPTION_READY_FD:
+                        if (parse_uint32(optarg, &number) < 0 ||
+                            fcntl((int) number, F_SETFD, FD_CLOEXEC) < 0) {
+                                (void) fprintf(stderr,
+                                               "pm2d: --ready-fd: '%s' is no open descriptor\n",
+                                               optarg);
+                                return STATUS_USAGE;
+                        }
+                        arg_ready_fd = (int) number;
+                        break;
+                case OPTION_PRINT_SETTINGS:
+                        return print_settings();
+                case OPTION_VERSION:
+                        (void) puts("pm2d " PM2D_VERSION);
+                        return EXIT_SUCCESS;
+                case OPTION_HELP:
+                        return print_help();
+                default:
+                        return STATUS_USAGE;
+                }
+        }
+        if (optind < argc) {
+                (void) fprintf(stderr, "pm2d: unexpected argument '%s'\n", argv[optind]);
+                return STATUS_USAGE;
+        }
+        return run();
+}

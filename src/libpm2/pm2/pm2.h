@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* libpm2: the PM2 API for C programs. It speaks to pm2d, the process supervisor of the calling user.
+ *
+ * Conventions: functions that can fail return a negative errno, else 0 unless stated otherwise. An out
+ * parameter is written on success alone. What a function returns through a pm2_value ** belongs to the
+ * caller, who ends it with pm2_value_free(); what it returns as const belongs to the object it came from.
+ * Objects are not thread-safe; different objects may be used by different threads. Nothing here aborts. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pm2_client pm2_client;
+typedef struct pm2_options pm2_options;
+typedef struct pm2_value pm2_value;
+
+/* ---- Values: what the supervisor answers ---- */
+
+typedef enum pm2_value_type {
+        PM2_VALUE_NULL,
+        PM2_VALUE_BOOL,
+        PM2_VALUE_INT64,
+        PM2_VALUE_UINT64,
+        PM2_VALUE_DOUBLE,
+        PM2_VALUE_STRING,
+        PM2_VALUE_ARRAY,
+        PM2_VALUE_OBJECT, /* its keys keep the order in which they were added */
+} pm2_value_type;
+
+/* An empty array or object. -ENOMEM. */
+int pm2_value_new_array(pm2_value **ret);
+int pm2_value_new_object(pm2_value **ret);
+
+/* End a value and all that is in it; NULL is fine. Returns NULL. */
+pm2_value *pm2_value_free(pm2_value *value);
+
+/* A copy of a value with all that is in it; NULL gives a null. -ENOMEM. */
+int pm2_value_copy(const pm2_value *value, pm2_value **ret);
+
+/* Add to an object under a key, replacing what was there, or to the end of an array with a NULL key.
+ * Strings are copied. -EINVAL: the container is neither, or the key does not fit it; -ENOMEM. */
+int pm2_value_add_null(pm2_value *container, const char *key);
+int pm2_value_add_bool(pm2_value *container, const char *key, bool item);
+int pm2_value_add_int64(pm2_value *container, const char *key, int64_t item);
+int pm2_value_add_uint64(pm2_value *container, const char *key, uint64_t item);
+int pm2_value_add_double(pm2_value *container, const char *key, double item);
+int pm2_value_add_string(pm2_value *container, const char *key, const char *item);
+/* On success the container owns the item, which must not be changed any more. -ELOOP: nested deeper than
+ * 64 levels. */
+int pm2_value_add_value(pm2_value *container, const char *key, pm2_value *item);
+
+/* PM2_VALUE_NULL for NULL. */
+pm2_value_type pm2_value_get_type(const pm2_value *value);
+
+/* Number of items of an array or object, else 0. */
+size_t pm2_value_get_length(const pm2_value *value);
+
+/* The item at an index of an array or object, NULL if there is none; the key of an object's item. */
+const pm2_value *pm2_value_get_item(const pm2_value *value, size_t index);
+const char *pm2_value_get_key(const pm2_value *value, size_t index);
+
+/* The value at a path of keys and indexes joined by dots, as "0.pm2_env.status"; "" is the value itself. A
+ * key that has dots is found where the rest of the path equals it. NULL: there is none. */
+const pm2_value *pm2_value_get(const pm2_value *value, const char *path);
+
+/* The same with a type. Numbers are converted where that loses nothing. -ENOENT: there is none; -EINVAL:
+ * it has another type; -ERANGE: the number does not fit. */
+int pm2_value_get_bool(const pm2_value *value, const char *path, bool *ret);
+int pm2_value_get_int64(const pm2_value *value, const char *path, int64_t *ret);
+int pm2_value_get_uint64(const pm2_value *value, const char *path, uint64_t *ret);
+int pm2_value_get_double(const pm2_value *value, const char *path, double *ret);
+int pm2_value_get_string(const pm2_value *value, const char *path, const char **ret);
+
+typedef enum pm2_json_format {
+        PM2_JSON_SHORT,  /* one line, no spaces */
+        PM2_JSON_PRETTY, /* indented by two */
+} pm2_json_format;
+
+/* The value as JSON text without a final newline, to be ended with free(). Numbers that JSON does not know
+ * become null. -ENOMEM; -EINVAL: no such format. */
+int pm2_value_to_json(const pm2_value *value, pm2_json_format format, char **ret);
+
+/* ---- Options: what a call sends beside its arguments ---- */
+
+/* No options yet. -ENOMEM. */
+int pm2_options_new(pm2_options **ret);
+
+/* NULL is fine. Returns NULL. */
+pm2_options *pm2_options_free(pm2_options *options);
+
+/* Set an option, replacing an earlier value of this key. All is copied. Strings that are not UTF-8 are
+ * sent as bytes. -EINVAL: the key is empty or not UTF-8, or a map's assignment is; -ENOMEM. */
+int pm2_options_set_string(pm2_options *options, const char *key, const char *value);
+int pm2_options_set_bool(pm2_options *options, const char *key, bool value);
+int pm2_options_set_int(pm2_options *options, const char *key, int64_t value);
+int pm2_options_set_uint(pm2_options *options, const char *key, uint64_t value);
+int pm2_options_set_double(pm2_options *options, const char *key, double value);
+/* strings ends with NULL. */
+int pm2_options_set_strv(pm2_options *options, const char *key, const char *const *strings);
+/* assignments are "KEY=VALUE" and end with NULL; of equal keys the last counts. */
+int pm2_options_set_map(pm2_options *options, const char *key, const char *const *assignments);
+
+/* Whether the key is set. */
+bool pm2_options_has(const pm2_options *options, const char *key);
+
+/* ---- Connection ---- */
+
+typedef enum pm2_connect_flags {
+        /* Neither start a supervisor nor have the bus start one. */
+        PM2_CONNECT_NO_SPAWN = 1 << 0,
+} pm2_connect_flags;
+
+/* A client that is not connected yet. -ENOMEM. */
+int pm2_client_new(pm2_client **ret);
+
+/* Disconnect and end; NULL is fine. Returns NULL. */
+pm2_client *pm2_client_free(pm2_client *client);
+
+/* Connect to the supervisor of the calling user: by its private socket, else over the user bus, which may
+ * start it; where neither leads to one, a private supervisor is started (PM2D_PATH names its program for
+ * an uninstalled tree). flags: pm2_connect_flags joined by |. Returns 0 also if already connected.
+ * -ENOTCONN: none runs and none may be started; -EPERM: the socket belongs to another user; -EINVAL:
+ * unknown flags; -ECONNREFUSED: a supervisor was started and failed. */
+int pm2_connect(pm2_client *client, uint64_t flags);
+
+/* Close the connection; the client may connect again. */
+void pm2_disconnect(pm2_client *client);
+
+/* Where the client is connected to: "unix:path=..." or "bus"; NULL while it is not. */
+const char *pm2_get_address(const pm2_client *client);
+
+/* The last failure: the D-Bus name of the error, "" for one of this side, and its text. Valid until the
+ * next call. */
+const char *pm2_last_error_name(const pm2_client *client);
+const char *pm2_last_error_message(const pm2_client *client);
+
+/* ---- The PM2 API ----
+ *
+ * target: the exact name, else a namespace, else an id; "all"; "/regex/"; "name:x", "ns:x", "id:5" and
+ * "uid:..." force the kind. options may be NULL; every call that takes them knows "wait" (bool, default
+ * true: return when the work is done) and "timeout" (uint, microseconds). ret_processes may be NULL; else
+ * it gets an array of the processes concerned, each in the documented process structure. For
+ * pm2_delete() that is as they were before.
+ *
+ * Failures of the supervisor, by the name that pm2_last_error_name() has after "org.pm2.Error.":
+ * NoSuchProcess -ESRCH, AlreadyExists -EEXIST, InvalidConfig -EINVAL, SpawnFailed -ENOEXEC, NotOnline
+ * -EHOSTDOWN, Timeout -ETIMEDOUT, Cancelled -ECANCELED, LimitExceeded -EDQUOT, Restarting -ERESTART,
+ * ShuttingDown -ESHUTDOWN, InvalidData -EBADMSG, NotSupported -EOPNOTSUPP, Busy -EBUSY; PartialFailure
+ * and others -EREMOTEIO; the standard AccessDenied -EACCES and InvalidArgs -EINVAL. A lost connection is
+ * -ECONNRESET; the calls that only read are then tried once more. */
+
+/* Start a script (a path, a command) or what names existing stopped processes. options: any attribute of
+ * an app, "force", "start". "cwd" and "caller_env" are the caller's unless given. */
+int pm2_start(pm2_client *client, const char *script, const pm2_options *options, pm2_value **ret_processes);
+
+/* Start what a JSON text declares: one app, an array of apps, or {"apps": [...]}. options: "only",
+ * "update_env"; "cwd" and "caller_env" are the caller's unless given. */
+int pm2_start_json(
+                pm2_client *client,
+                const char *document,
+                const pm2_options *options,
+                pm2_value **ret_processes);
+
+int pm2_stop(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
+
+/* options: attributes to change, "update_env" (then "caller_env" is the caller's unless given). */
+int pm2_restart(pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes);
+
+int pm2_delete(pm2_client *client,
+               const char *target,
+               const pm2_options *options,
+               pm2_value **ret_processes);
+
+/* Every process, by increasing id: the documented fields. */
+int pm2_list(pm2_client *client, pm2_value **ret_processes);
+
+/* The processes of a target with every attribute and fact. */
+int pm2_describe(pm2_client *client, const char *target, pm2_value **ret_processes);
+
+/* Stop every process and end the supervisor; returns when it is gone. The connection is closed. */
+int pm2_kill_daemon(pm2_client *client, const pm2_options *options);
+
+/* signal: a name with or without SIG, or a number. */
+int pm2_send_signal(
+                pm2_client *client,
+                const char *signal,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes);
+int pm2_send_signal_to_process_name(
+                pm2_client *client, const char *signal, const char *name, pm2_value **ret_processes);
+int pm2_send_signal_to_process_id(
+                pm2_client *client, const char *signal, uint32_t id, pm2_value **ret_processes);
+
+/* The process whose main process or descendant has this pid. */
+int pm2_get_process_by_pid(pm2_client *client, uint32_t pid, uint32_t *ret_id);
+
+/* The processes of exactly this name in the documented structure; an empty array if there is none. */
+int pm2_get_processes_by_name(pm2_client *client, const char *name, pm2_value **ret_processes);
+
+/* The properties of org.pm2.Manager (Version, ApiVersion, Features, ProcessCount, ShuttingDown,
+ * Capabilities) and those of org.pm2.Process for an id, as an object. */
+int pm2_get_manager_properties(pm2_client *client, pm2_value **ret);
+int pm2_get_process_properties(pm2_client *client, uint32_t id, pm2_value **ret);
+
+/* The supervisor's version, to be ended with free(). */
+int pm2_get_version(pm2_client *client, char **ret);
+
+/* The version of this library: static text. */
+const char *pm2_library_version(void);
+
+/* ---- The documented process structure ----
+ *
+ * Of one process of the arrays above; 0 or "" where the structure lacks the field. Times are milliseconds
+ * since 1970. */
+const char *pm2_process_get_name(const pm2_value *process);
+uint32_t pm2_process_get_pid(const pm2_value *process);
+uint32_t pm2_process_get_id(const pm2_value *process); /* pm_id */
+uint64_t pm2_process_get_memory(const pm2_value *process);
+double pm2_process_get_cpu(const pm2_value *process);
+const char *pm2_process_get_cwd(const pm2_value *process);
+const char *pm2_process_get_out_log_path(const pm2_value *process);
+const char *pm2_process_get_err_log_path(const pm2_value *process);
+const char *pm2_process_get_interpreter(const pm2_value *process);
+uint64_t pm2_process_get_uptime(const pm2_value *process); /* pm_uptime: when it was started */
+uint32_t pm2_process_get_unstable_restarts(const pm2_value *process);
+uint32_t pm2_process_get_restart_time(const pm2_value *process); /* how often it was restarted */
+const char *pm2_process_get_status(const pm2_value *process);
+uint32_t pm2_process_get_instances(const pm2_value *process);
+const char *pm2_process_get_exec_path(const pm2_value *process);
+const char *pm2_process_get_namespace(const pm2_value *process);
+const char *pm2_process_get_exec_mode(const pm2_value *process);
+const char *pm2_process_get_version(const pm2_value *process);
+const char *pm2_process_get_username(const pm2_value *process);
+uint64_t pm2_process_get_created_at(const pm2_value *process);
+
+#ifdef __cplusplus
+}
+#endif

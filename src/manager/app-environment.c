@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a process finds in its environment and on its command line. */
+
+#include "basic/time-util.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Of the service manager (systemd.exec(5)), of Node's IPC, and of a supervisor that the caller runs under.
+ */
+static const char *const private_variables[] = {
+        "NOTIFY_SOCKET",
+        "LISTEN_FDS",
+        "LISTEN_PID",
+        "LISTEN_FDNAMES",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "MAINPID",
+        "SYSTEMD_EXEC_PID",
+        "MANAGERPID",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "FDSTORE",
+        "NODE_CHANNEL_FD",
+        "NODE_CHANNEL_SERIALIZATION_MODE",
+        "NODE_UNIQUE_ID",
+        ISOLATION_MARKER,
+        "pm_id",
+        "name",
+        "namespace",
+        "pm_exec_path",
+        "pm_cwd",
+        "pm_out_log_path",
+        "pm_err_log_path",
+        "pm_pid_path",
+        "exec_interpreter",
+        "exec_mode",
+        "instances",
+        "NODE_APP_INSTANCE",
+        "unique_id",
+        "restart_time",
+        "pm_uptime",
+        "created_at",
+        "status",
+        "unstable_restarts",
+        "pm2_env",
+        "PM2_USAGE",
+        "PM2_JSON_PROCESSING",
+};
+
+static bool is_private(const char *assignment) {
+        size_t length = strcspn(assignment, "=");
+
+        for (size_t i = 0; i < ELEMENTS(private_variables); i++) {
+                if (strlen(private_variables[i]) == length &&
+                    memcmp(private_variables[i], assignment, length) == 0) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+Environment *app_environment_clean(const Environment *environment) {
+        g_autoptr(GPtrArray) kept = g_ptr_array_new();
+
+        for (size_t i = 0; i < environment_count(environment); i++) {
+                const char *assignment = environment_at(environment, i);
+                if (!is_private(assignment)) {
+                        g_ptr_array_add(kept, (void *) assignment);
+                }
+        }
+        g_ptr_array_add(kept, NULL);
+        return environment_new((const char *const *) kept->pdata);
+}
+
+static void add(GPtrArray *assignments, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add(GPtrArray *assignments, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        g_ptr_array_add(assignments, g_strdup_vprintf(format, arguments));
+        va_end(arguments);
+}
+
+static bool is_python(const Process *process) {
+        const char *base = strrchr(process->interpreter, '/');
+
+        return g_str_has_prefix(base ? base + 1 : process->interpreter, "python");
+}
+
+/* What PM2 tells a process about itself (PM2 7.0.4, fork mode), and our marker. */
+static Environment *facts_of(Manager *manager, const Process *process) {
+        g_autoptr(GPtrArray) facts = g_ptr_array_new_with_free_func(g_free);
+        const UserInfo *user = manager_user(manager, process->owner);
+
+        add(facts, "%s=%s", ISOLATION_MARKER, process->unique_id);
+        add(facts, "pm_id=%" PRIu32, process->id);
+        add(facts, "name=%s", process->config->name);
+        add(facts, "namespace=%s", process->config->namespace);
+        add(facts, "NODE_APP_INSTANCE=%" PRIu32, process->instance);
+        add(facts, "instances=1");
+        add(facts, "exec_mode=fork_mode");
+        add(facts, "exec_interpreter=%s", process->interpreter);
+        add(facts, "pm_exec_path=%s", process->exec_path);
+        add(facts, "pm_cwd=%s", process->cwd);
+        add(facts, "pm_out_log_path=%s", process->out_log_path);
+        add(facts, "pm_err_log_path=%s", process->error_log_path);
+        add(facts, "pm_pid_path=%s", process->pid_path);
+        add(facts, "unique_id=%s", process->unique_id);
+        add(facts, "status=launching");
+        add(facts, "restart_time=%" PRIu32, process->restart_count);
+        add(facts, "unstable_restarts=%" PRIu32, process->unstable_restarts);
+        add(facts, "pm_uptime=%" PRIu64, now_realtime_usec() / USEC_PER_MSEC);
+        add(facts, "created_at=%" PRIu64, process->created_realtime_usec / USEC_PER_MSEC);
+        if (!environment_get(process->caller_env, "PM2_HOME")) {
+                add(facts, "PM2_HOME=%s/.pm2", user->home);
+        }
+        if (is_python(process)) {
+                add(facts, "PYTHONUNBUFFERED=1");
+        }
+        g_ptr_array_add(facts, NULL);
+        return environment_new((const char *const *) facts->pdata);
+}
+
+Environment *app_environment_make(Manager *manager, const Process *process) {
+        g_autoptr(Environment) facts = facts_of(manager, process);
+        g_autoptr(Environment) with_facts = environment_merge(process->caller_env, facts);
+
+        return environment_merge(with_facts, process->config->env);
+}
+
+static void add_all(GPtrArray *words, char *const *more) {
+        for (; *more; more++) {
+                g_ptr_array_add(words, g_strdup(*more));
+        }
+}
+
+char **app_argv_make(const Process *process) {
+        GPtrArray *words = g_ptr_array_new();
+
+        if (strcmp(process->interpreter, "none") != 0) {
+                g_ptr_array_add(words, g_strdup(process->interpreter));
+                add_all(words, process->config->node_args);
+        }
+        g_ptr_array_add(words, g_strdup(process->exec_path));
+        if (process->shell_command) {
+                g_ptr_array_add(words, g_strdup("-c"));
+                g_ptr_array_add(words, g_strdup(process->config->script));
+                if (process->config->args[0]) {
+                        g_ptr_array_add(words, g_strdup(process->config->name)); /* $0; args are $1... */
+                }
+        }
+        add_all(words, process->config->args);
+        g_ptr_array_add(words, NULL);
+        return (char **) g_ptr_array_free(words, FALSE);
+}

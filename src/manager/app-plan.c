@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* From what the user declares to what is to be executed: paths made absolute, the interpreter found, and all
+ * of it looked at before anything old is touched. */
+
+#include "config/package-version.h"
+#include "core/file-names.h"
+#include "core/interpreter.h"
+#include "manager/manager-internal.h"
+#include "platform/program-lookup.h"
+
+#include <string.h>
+
+typedef struct PlanContext {
+        const AppConfig *config;
+        const UserInfo *user;
+        const Environment *caller_env;
+        char *search_path; /* PATH of the app */
+        ProcessPlan plan;
+} PlanContext;
+
+static void plan_context_done(PlanContext *context) {
+        g_free(context->search_path);
+        process_plan_done(&context->plan);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PlanContext, plan_context_done)
+
+static int refuse(Error *error, const char *attribute, const char *value, int cause) {
+        g_autofree char *quoted = error_quote(value);
+        const char *text = cause == -EISDIR  ? "is a directory"
+                           : cause == -ENXIO ? "is not a regular file"
+                           : cause == -ELOOP ? "is a symbolic link"
+                                             : g_strerror(-cause);
+
+        return error_set(error, ERROR_INVALID_CONFIG, "%s: %s: %s", attribute, quoted, text);
+}
+
+static const char *app_variable(const PlanContext *context, const char *name) {
+        const char *value = environment_get(context->config->env, name);
+        return value ? value : environment_get(context->caller_env, name);
+}
+
+static int plan_cwd(PlanContext *context, Error *error) {
+        const char *cwd = context->config->cwd;
+
+        if (!cwd) {
+                context->plan.cwd = g_strdup(context->user->home);
+        } else if (cwd[0] == '/' || cwd[0] == '~') {
+                context->plan.cwd = file_name_resolve(cwd, "/", context->user->home);
+        } else {
+                g_autofree char *quoted = error_quote(cwd);
+                return error_set(error, ERROR_INVALID_CONFIG, "cwd: %s: is not absolute", quoted);
+        }
+        int r = program_check_folder(context->plan.cwd);
+        return r < 0 ? refuse(error, "cwd", context->plan.cwd, r) : 0;
+}
+
+/* A script with a blank in it that is no file is a command for the shell. */
+static int plan_shell_command(PlanContext *context, Error *error) {
+        int r = program_find("bash", context->search_path, &context->plan.exec_path);
+        if (r < 0) {
+                r = program_find("sh", context->search_path, &context->plan.exec_path);
+        }
+        if (r < 0) {
+                return refuse(error, "script", context->config->script, r);
+        }
+        context->plan.interpreter = g_strdup("none");
+        context->plan.shell_command = true;
+        return 0;
+}
+
+static bool is_file(const char *path) {
+        ProgramFile file;
+        return program_inspect(path, &file) != -ENOENT;
+}
+
+/* Where the script is: as given, in cwd, or in PATH. */
+static int locate_script(PlanContext *context, Error *error) {
+        const char *script = context->config->script;
+        bool has_slash = strchr(script, '/') || script[0] == '~';
+
+        if (has_slash && script[0] != '/' && script[0] != '~' && !context->config->cwd) {
+                g_autofree char *quoted = error_quote(script);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "script: %s: is relative, and there is no cwd",
+                                quoted);
+        }
+        if (has_slash || context->config->cwd) {
+                context->plan.exec_path = file_name_resolve(script, context->plan.cwd, context->user->home);
+                if (is_file(context->plan.exec_path)) {
+                        return 0;
+                }
+        }
+        if (strchr(script, ' ')) {
+                g_clear_pointer(&context->plan.exec_path, g_free);
+                return plan_shell_command(context, error);
+        }
+        if (!has_slash) {
+                g_clear_pointer(&context->plan.exec_path, g_free);
+                int r = program_find(script, context->search_path, &context->plan.exec_path);
+                return r < 0 ? refuse(error, "script", script, r) : 0;
+        }
+        return refuse(error, "script", context->plan.exec_path, -ENOENT);
+}
+
+/* "none", or the name of an interpreter: as declared, by extension, or node for what cannot run by itself.
+ */
+static const char *choose_interpreter(const PlanContext *context, const ProgramFile *file) {
+        if (context->config->interpreter) {
+                return context->config->interpreter;
+        }
+        const char *by_extension = interpreter_for_extension(file_name_extension(context->plan.exec_path));
+        if (by_extension) {
+                return by_extension;
+        }
+        return file->executable || file->self_contained ? "none" : "node";
+}
+
+static int plan_script(PlanContext *context, Error *error) {
+        ProgramFile file;
+
+        int r = locate_script(context, error);
+        if (r < 0 || context->plan.shell_command) {
+                context->plan.program = g_strdup(context->plan.exec_path);
+                return r;
+        }
+        r = program_inspect(context->plan.exec_path, &file);
+        if (r < 0) {
+                return refuse(error, "script", context->plan.exec_path, r);
+        }
+        const char *interpreter = choose_interpreter(context, &file);
+        if (strcmp(interpreter, "none") == 0) {
+                if (!file.executable) {
+                        return refuse(error, "script", context->plan.exec_path, -EACCES);
+                }
+                context->plan.interpreter = g_strdup("none");
+                context->plan.program = g_strdup(context->plan.exec_path);
+                return 0;
+        }
+        context->plan.interpreter = g_strdup(interpreter);
+        g_autofree char *where = strchr(interpreter, '/') ? file_name_resolve(
+                                                                            interpreter,
+                                                                            context->plan.cwd,
+                                                                            context->user->home)
+                                                          : g_strdup(interpreter);
+        r = program_find(where, context->search_path, &context->plan.program);
+        if (r < 0) {
+                g_autofree char *quoted = error_quote(interpreter);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "interpreter: %s: is not an executable file%s",
+                                quoted,
+                                strchr(interpreter, '/') ? "" : " in PATH");
+        }
+        return 0;
+}
+
+/* The file of a user, or the default in the folder of the instance. */
+static int plan_file(
+                const PlanContext *context,
+                const char *attribute,
+                const char *given,
+                const char *default_folder,
+                const char *default_suffix,
+                char **ret,
+                Error *error) {
+        if (given && file_name_is_null(given)) {
+                *ret = g_strdup("/dev/null");
+                return 0;
+        }
+        if (given) {
+                *ret = file_name_resolve(given, context->plan.cwd, context->user->home);
+        } else {
+                g_autofree char *part = file_name_of_app(context->config->name);
+                *ret = g_strconcat(default_folder, "/", part, default_suffix, NULL);
+        }
+        if (strlen(*ret) >= PATH_MAX) {
+                return refuse(error, attribute, *ret, -ENAMETOOLONG);
+        }
+        int r = program_check_log_file(*ret);
+        return r < 0 ? refuse(error, attribute, *ret, r) : 0;
+}
+
+static int plan_files(PlanContext *context, const char *state_dir, Error *error) {
+        const AppConfig *config = context->config;
+        g_autofree char *logs = g_build_filename(state_dir, "logs", NULL);
+        g_autofree char *pids = g_build_filename(state_dir, "pids", NULL);
+
+        int r =
+                        plan_file(context,
+                                  "out_file",
+                                  config->out_file,
+                                  logs,
+                                  "-out.log",
+                                  &context->plan.out_log_path,
+                                  error);
+        if (r >= 0) {
+                r = plan_file(context,
+                              "error_file",
+                              config->error_file,
+                              logs,
+                              "-error.log",
+                              &context->plan.error_log_path,
+                              error);
+        }
+        if (r >= 0) {
+                r = plan_file(context,
+                              "pid_file",
+                              config->pid_file,
+                              pids,
+                              ".pid",
+                              &context->plan.pid_path,
+                              error);
+        }
+        return r;
+}
+
+int app_plan_make(
+                Manager *manager,
+                uid_t owner,
+                const AppConfig *config,
+                const Environment *caller_env,
+                ProcessPlan *ret,
+                Error *error) {
+        g_auto(PlanContext) context = {
+                .config = config,
+                .user = manager_user(manager, owner),
+                .caller_env = caller_env,
+        };
+
+        context.search_path = g_strdup(app_variable(&context, "PATH"));
+        int r = plan_cwd(&context, error);
+        if (r >= 0) {
+                r = plan_script(&context, error);
+        }
+        if (r >= 0) {
+                r = plan_files(&context, manager->paths->state_dir, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        context.plan.version = package_version_find(context.plan.exec_path);
+        *ret = context.plan;
+        context.plan = (ProcessPlan){ 0 };
+        return 0;
+}
+
+static void put_id(char **path, const char *suffix, uint32_t id) {
+        char *with_id = file_name_with_id(*path, suffix, id);
+        g_free(*path);
+        *path = with_id;
+}
+
+void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id) {
+        if (!config->merge_logs) {
+                put_id(&plan->out_log_path, ".log", id);
+                put_id(&plan->error_log_path, ".log", id);
+        }
+        put_id(&plan->pid_path, ".pid", id);
+}

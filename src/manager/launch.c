@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* One start of a process: its group, its gated child, and what the child reports. */
+
+#include "basic/cleanup.h"
+#include "basic/log.h"
+#include "core/file-names.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int on_result_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        lifecycle_on_report(userdata);
+        return 0;
+}
+
+static void on_child_exit(void *userdata, int code, int status) {
+        lifecycle_on_main_exit(userdata, code, status);
+}
+
+static void on_group_empty(void *userdata) {
+        lifecycle_on_group_empty(userdata);
+}
+
+static int fail(ProcessHandle *handle, int error, const char *what) {
+        return error_set(&handle->launch_error, ERROR_SPAWN_FAILED, "%s: %s", what, g_strerror(-error));
+}
+
+static int make_group(ProcessHandle *handle) {
+        Process *process = handle->process;
+        IsolationGroupSpec spec = {
+                .id = process->id,
+                .generation = ++handle->manager->generation,
+                .unique_id = process->unique_id,
+                .on_empty = on_group_empty,
+                .userdata = handle,
+        };
+        int r = isolation_group_new(handle->manager->isolation, &spec, &handle->group);
+
+        if (r < 0) {
+                return fail(handle, r, "its cgroup cannot be made");
+        }
+        return 0;
+}
+
+static const char *path_or_null(const char *path) {
+        return file_name_is_null(path) ? NULL : path;
+}
+
+static int make_child(ProcessHandle *handle) {
+        Process *process = handle->process;
+        g_autoptr(Environment) environment = app_environment_make(handle->manager, process);
+        g_auto(GStrv) argv = app_argv_make(process);
+        g_autofree char **envp = g_new0(char *, environment_count(environment) + 1);
+
+        for (size_t i = 0; i < environment_count(environment); i++) {
+                envp[i] = (char *) environment_at(environment, i);
+        }
+        ExecPlan plan = {
+                .path = process->program,
+                .argv = argv,
+                .envp = envp,
+                .cwd = process->cwd,
+                .out_path = path_or_null(process->out_log_path),
+                .error_path = path_or_null(process->error_log_path),
+                .pid_path = process->pid_path,
+                .user = NULL,
+                .nofile = handle->manager->nofile,
+        };
+        int r = spawn_gated(&plan, isolation_group_birth_fd(handle->group), &handle->child);
+        if (r < 0) {
+                return fail(handle, r, "no child can be made");
+        }
+        return 0;
+}
+
+static int watch_child(ProcessHandle *handle) {
+        int r = child_watch_new(
+                        handle->manager->event, handle->child.pidfd, on_child_exit, handle, &handle->watch);
+        if (r >= 0) {
+                handle->main_alive = true;
+                r =
+                                sd_event_add_io(handle->manager->event,
+                                                &handle->result_source,
+                                                handle->child.result_fd,
+                                                EPOLLIN,
+                                                on_result_readable,
+                                                handle);
+        }
+        return r < 0 ? fail(handle, r, "the child cannot be watched") : 0;
+}
+
+int launch_spawn(ProcessHandle *handle) {
+        Process *process = handle->process;
+
+        error_clear(&handle->launch_error);
+        handle->executing = handle->launched = false;
+        handle->cpu_sample_boottime_usec = 0;
+        int r = make_group(handle);
+        if (r >= 0) {
+                r = make_child(handle);
+        }
+        if (r >= 0) {
+                r = watch_child(handle);
+        }
+        if (r < 0) {
+                if (!handle->main_alive) {
+                        launch_end_child(handle); /* unwatched: it ends at its gate and the orphans' reaper
+                                                     takes it */
+                        isolation_group_release(g_steal_pointer(&handle->group));
+                }
+                return r;
+        }
+        process_set_pid(process, handle->child.pid);
+        r = isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd);
+        if (r < 0) {
+                return fail(handle, r, "it cannot be put into its cgroup");
+        }
+        process_set_group(process, isolation_group_unit(handle->group), isolation_group_path(handle->group));
+        return r;
+}
+
+static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
+        [EXEC_STAGE_USER] = "user",         [EXEC_STAGE_CWD] = "cwd",
+        [EXEC_STAGE_OUT_FILE] = "out_file", [EXEC_STAGE_ERROR_FILE] = "error_file",
+        [EXEC_STAGE_PID_FILE] = "pid_file", [EXEC_STAGE_EXECUTE] = "script",
+};
+
+static const char *stage_value(const Process *process, ExecStage stage) {
+        switch (stage) {
+        case EXEC_STAGE_CWD:
+                return process->cwd;
+        case EXEC_STAGE_OUT_FILE:
+                return process->out_log_path;
+        case EXEC_STAGE_ERROR_FILE:
+                return process->error_log_path;
+        case EXEC_STAGE_PID_FILE:
+                return process->pid_path;
+        case EXEC_STAGE_EXECUTE:
+                return process->program;
+        case EXEC_STAGE_USER:
+        case _EXEC_STAGE_MAX:
+        default:
+                return "";
+        }
+}
+
+static int take_failure(ProcessHandle *handle, const ExecReport *report) {
+        bool known = report->stage >= 0 && report->stage < _EXEC_STAGE_MAX;
+        ExecStage stage = known ? (ExecStage) report->stage : EXEC_STAGE_EXECUTE;
+        g_autofree char *quoted = error_quote(stage_value(handle->process, stage));
+
+        return error_set(
+                        &handle->launch_error,
+                        ERROR_SPAWN_FAILED,
+                        "%s: %s: %s",
+                        stage_attributes[stage],
+                        quoted,
+                        report->error == EXEC_NOT_REGULAR ? "is not a regular file"
+                                                          : g_strerror(report->error));
+}
+
+int launch_read_report(ProcessHandle *handle) {
+        for (;;) {
+                ExecReport report;
+                ssize_t n = read(handle->child.result_fd, &report, sizeof(report));
+                if (n < 0 && errno == EAGAIN) {
+                        return 0;
+                }
+                if (n == sizeof(report) && report.error == 0) {
+                        handle->executing = true;
+                        continue;
+                }
+                handle->result_source = sd_event_source_disable_unref(handle->result_source);
+                handle->child.result_fd = close_fd(handle->child.result_fd);
+                if (n == sizeof(report)) {
+                        return take_failure(handle, &report);
+                }
+                if (n == 0 && handle->executing) {
+                        return 1;
+                }
+                if (handle->launch_error.code != ERROR_NONE) {
+                        return -ECANCELED;
+                }
+                return error_set(
+                                &handle->launch_error,
+                                ERROR_SPAWN_FAILED,
+                                "the child ended before it was executed");
+        }
+}
+
+void launch_end_child(ProcessHandle *handle) {
+        child_watch_free(g_steal_pointer(&handle->watch));
+        handle->result_source = sd_event_source_disable_unref(handle->result_source);
+        if (handle->main_alive && handle->group) {
+                isolation_group_main_exited(handle->group);
+        }
+        handle->main_alive = false;
+        if (handle->launched && handle->process->pid_path) {
+                (void) unlink(handle->process->pid_path);
+        }
+        gated_child_done(&handle->child);
+        process_set_pid(handle->process, 0);
+}

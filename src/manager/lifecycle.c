@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Drives the state machine of a process: facts of the platform go in as inputs, the actions that the table
+ * names come out and are performed here. */
+
+#include "basic/fd-util.h"
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "core/restart-policy.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define KILL_RETRY_USEC (1 * USEC_PER_SEC)
+
+static const uint64_t timer_accuracy_usec = USEC_PER_MSEC;
+
+ProcessHandle *process_handle_new(Manager *manager, Process *process) {
+        ProcessHandle *handle = g_new0(ProcessHandle, 1);
+
+        handle->manager = manager;
+        handle->process = process;
+        handle->child = GATED_CHILD_NONE;
+        g_queue_init(&handle->commands);
+        return handle;
+}
+
+void process_handle_free(ProcessHandle *handle) {
+        if (!handle) {
+                return;
+        }
+        launch_end_child(handle);
+        isolation_group_release(handle->group);
+        (void) sd_event_source_disable_unref(handle->timer);
+        error_clear(&handle->launch_error);
+        g_free(handle);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void disarm_timer(ProcessHandle *handle) {
+        if (handle->timer) {
+                (void) sd_event_source_set_enabled(handle->timer, SD_EVENT_OFF);
+        }
+}
+
+static void arm_timer(ProcessHandle *handle, uint64_t usec) {
+        int r = 0;
+
+        if (!handle->timer) {
+                r = sd_event_add_time_relative(
+                                handle->manager->event,
+                                &handle->timer,
+                                CLOCK_BOOTTIME,
+                                usec,
+                                timer_accuracy_usec,
+                                on_timer,
+                                handle);
+        } else {
+                r = sd_event_source_set_time_relative(handle->timer, usec);
+                if (r >= 0) {
+                        r = sd_event_source_set_enabled(handle->timer, SD_EVENT_ONESHOT);
+                }
+        }
+        if (r < 0) {
+                (void) log_error_errno(r, "process %" PRIu32 ": no timer: %m", handle->process->id);
+        }
+}
+
+/* The kill signal goes to everything, or without treekill to the main process alone. */
+static void signal_group(ProcessHandle *handle, int number, bool kill) {
+        if (!handle->process->config->treekill) {
+                if (handle->main_alive) {
+                        (void) pidfd_send_signal(handle->child.pidfd, number, NULL, 0);
+                }
+        } else if (kill) {
+                isolation_group_kill(handle->group);
+        } else {
+                isolation_group_signal(handle->group, number);
+        }
+}
+
+static void kill_now(ProcessHandle *handle) {
+        /* A child at its gate ends when that closes; SIGKILL is for what may have passed it. */
+        handle->child.gate_fd = close_fd(handle->child.gate_fd);
+        if (handle->main_alive) {
+                (void) pidfd_send_signal(handle->child.pidfd, SIGKILL, NULL, 0);
+        }
+        if (handle->group) {
+                signal_group(handle, SIGKILL, true);
+        }
+}
+
+/* Perform what the table says. Returns the input that follows at once, or -1. */
+static int perform(ProcessHandle *handle, unsigned actions) {
+        Process *process = handle->process;
+        int next = -1;
+
+        if (actions & ACTION_DISARM_TIMER) {
+                disarm_timer(handle);
+        }
+        if (actions & ACTION_ARM_LAUNCH_TIMER) {
+                arm_timer(handle, handle->manager->settings->launch_timeout_usec);
+        }
+        if (actions & ACTION_SPAWN) {
+                int r = launch_spawn(handle);
+                if (r < 0) {
+                        arm_timer(handle, 0); /* on_timer() goes on: not from within the step */
+                } else if (r > 0) {
+                        next = INPUT_PLACED;
+                }
+        }
+        if (actions & ACTION_OPEN_GATE) {
+                int r = spawn_open_gate(&handle->child);
+                if (r < 0) {
+                        (void) error_set(
+                                        &handle->launch_error,
+                                        ERROR_SPAWN_FAILED,
+                                        "the child ended at its gate");
+                        next = INPUT_LAUNCH_FAILED;
+                }
+        }
+        if (actions & ACTION_SIGNAL) {
+                signal_group(handle, process->config->kill_signal, false);
+        }
+        if (actions & ACTION_KILL) {
+                kill_now(handle);
+        }
+        if (actions & ACTION_ARM_KILL_TIMER) {
+                bool killing = process->state == PROCESS_KILLING;
+                uint64_t wait_usec = killing ? KILL_RETRY_USEC : process->config->kill_timeout_usec;
+                arm_timer(handle, handle->group ? wait_usec : 0); /* without one there is nothing to end */
+        }
+        if (actions & ACTION_ARM_RESTART_TIMER) {
+                uint64_t now_usec = now_realtime_usec();
+                uint64_t due_usec = process->next_restart_realtime_usec;
+                arm_timer(handle, due_usec > now_usec ? due_usec - now_usec : 0);
+        }
+        return next;
+}
+
+void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
+        Process *process = handle->process;
+
+        for (int next = (int) input; next >= 0;) {
+                ProcessState before = process->state;
+                int actions = process_step(process, (ProcessInput) next);
+                if (actions < 0) {
+                        log_error("process %" PRIu32 ": input %s in state %s, ignored",
+                                  process->id,
+                                  process_input_to_name((ProcessInput) next),
+                                  process_state_to_name(before));
+                        return;
+                }
+                log_debug("process %" PRIu32 ": %s: %s -> %s",
+                          process->id,
+                          process_input_to_name((ProcessInput) next),
+                          process_state_to_name(before),
+                          process_state_to_name(process->state));
+                next = perform(handle, (unsigned) actions);
+        }
+        Manager *manager = handle->manager;
+        manager_notify_changes(manager, process);
+        command_settle_and_invalidate(handle);
+        shutdown_check(manager);
+}
+
+/* Nothing is left: what follows is chosen here, by the command that waits or else by the policy. */
+static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
+        Process *process = handle->process;
+        uint64_t uptime_usec = now_boottime_usec() - process->start_boottime_usec;
+        RestartDecision decision = restart_policy_decide(
+                        process->config, process->unstable_restarts, launched, uptime_usec);
+        g_autofree char *what =
+                        launched ? exit_status_describe(process->exit_status)
+                                 : g_strdup(handle->launch_error.message ? handle->launch_error.message
+                                                                         : "could not be launched");
+
+        process_set_unstable_restarts(process, decision.unstable_restarts);
+        switch (decision.verdict) {
+        case RESTART_NEVER:
+                process_take_reason(process, g_strdup_printf("%s; autorestart is off", what));
+                return launched ? INPUT_GONE_STOPPED : INPUT_GONE_ERRORED;
+        case RESTART_GIVE_UP:
+                process_take_reason(
+                                process,
+                                g_strdup_printf("%s; given up after %" PRIu32 " unstable exits in a row",
+                                                what,
+                                                decision.unstable_restarts));
+                return INPUT_GONE_ERRORED;
+        case RESTART_NOW:
+        default:
+                process_take_reason(process, g_strdup_printf("%s; restarted", what));
+                process_count_restart(process);
+                manager_emit(handle->manager, process, EVENT_RESTART, false);
+                return INPUT_GONE_AGAIN;
+        }
+}
+
+static ProcessInput choose_gone_input(ProcessHandle *handle, bool launched) {
+        Process *process = handle->process;
+        Command *command = command_active(handle);
+
+        if (handle->manager->shutting_down) {
+                return INPUT_GONE_STOPPED;
+        }
+        if (!command) {
+                return follow_policy(handle, launched);
+        }
+        if (command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE) {
+                return INPUT_GONE_STOPPED;
+        }
+        if (!command->launching) {
+                if (command->verb == COMMAND_RESTART) {
+                        process_count_restart(process);
+                        process_take_reason(process, g_strdup("restarted by command"));
+                }
+                command_take_over(handle, command);
+                return INPUT_GONE_AGAIN;
+        }
+        process_take_reason(
+                        process,
+                        g_strdup(handle->launch_error.message ? handle->launch_error.message
+                                                              : "could not be launched"));
+        return INPUT_GONE_ERRORED;
+}
+
+static void on_gone_and_invalidate(ProcessHandle *handle) {
+        bool launched = handle->launched;
+
+        isolation_group_release(g_steal_pointer(&handle->group));
+        process_set_group(handle->process, "", "");
+        handle->launched = false;
+        lifecycle_input_and_invalidate(handle, choose_gone_input(handle, launched));
+}
+
+static bool is_gone(ProcessHandle *handle) {
+        return !handle->main_alive && (!handle->group || !handle->process->config->treekill ||
+                                       isolation_group_is_empty(handle->group));
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        ProcessHandle *handle = userdata;
+        Process *process = handle->process;
+
+        if (process->state == PROCESS_WAITING_RESTART) {
+                process_set_next_restart(process, 0);
+                process_count_restart(process);
+                manager_emit(handle->manager, process, EVENT_RESTART, false);
+                lifecycle_input_and_invalidate(handle, INPUT_START);
+        } else if (is_gone(handle)) {
+                on_gone_and_invalidate(handle); /* it could not be spawned */
+        } else {
+                if (process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING) {
+                        (void) error_set(
+                                        &handle->launch_error,
+                                        ERROR_SPAWN_FAILED,
+                                        "not executed within launch_timeout");
+                }
+                lifecycle_input_and_invalidate(handle, INPUT_TIMEOUT);
+        }
+        return 0;
+}
+
+/* What the child reported so far is taken in. True: the process is online now. */
+static bool take_report(ProcessHandle *handle, int *ret_result) {
+        Process *process = handle->process;
+        int r = launch_read_report(handle);
+
+        *ret_result = r;
+        if (r <= 0) {
+                return false;
+        }
+        handle->launched = true;
+        process_set_started(process, now_realtime_usec(), now_boottime_usec());
+        return true;
+}
+
+static void go_online_and_invalidate(ProcessHandle *handle) {
+        Process *process = handle->process;
+
+        /* The event belongs before what settles on the new state, so the step is taken here. */
+        int actions = process_step(process, INPUT_EXECUTED);
+        if (actions < 0) {
+                return; /* it is being killed already */
+        }
+        (void) perform(handle, (unsigned) actions);
+        manager_emit(handle->manager, process, EVENT_ONLINE, false);
+        command_settle_and_invalidate(handle);
+}
+
+void lifecycle_on_report(ProcessHandle *handle) {
+        int r;
+
+        if (take_report(handle, &r)) {
+                go_online_and_invalidate(handle);
+        } else if (r < 0 && handle->process->state == PROCESS_EXECUTING) {
+                lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
+        }
+}
+
+static void after_main_exit_and_invalidate(ProcessHandle *handle) {
+        if (is_gone(handle)) {
+                on_gone_and_invalidate(handle);
+        } else if (handle->process->state == PROCESS_EXECUTING ||
+                   handle->process->state == PROCESS_PLACING) {
+                lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
+        } else {
+                lifecycle_input_and_invalidate(handle, INPUT_EXITED);
+        }
+}
+
+void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
+        Process *process = handle->process;
+        int r = 0;
+
+        /* It may have been executed and have ended before we read its report: then it was online. */
+        if (handle->result_source && take_report(handle, &r) && process->state == PROCESS_EXECUTING) {
+                (void) process_step(process, INPUT_EXECUTED);
+                disarm_timer(handle);
+                manager_emit(handle->manager, process, EVENT_ONLINE, false);
+                Command *command = command_active(handle);
+                if (command && command->launching) {
+                        command_settle_and_invalidate(handle); /* online: nothing is removed by that */
+                }
+        }
+        launch_end_child(handle);
+        if (handle->launched) {
+                process_set_exit_status(process, exit_status_from_wait(code, status));
+                manager_emit(handle->manager, process, EVENT_EXIT, false);
+        }
+        after_main_exit_and_invalidate(handle);
+}
+
+void lifecycle_on_group_empty(ProcessHandle *handle) {
+        if (is_gone(handle) && process_state_is_alive(handle->process->state)) {
+                on_gone_and_invalidate(handle);
+        }
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Commands for processes that exist. */
+
+#include "basic/signal-util.h"
+#include "core/target.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <sys/pidfd.h>
+
+/* What Restart changes of one process, checked before it is touched. */
+typedef struct Change {
+        AppConfig *config; /* NULL: nothing */
+        Environment *caller_env;
+        ProcessPlan plan;
+} Change;
+
+static void clear_change(void *item) {
+        Change *change = item;
+        app_config_unref(change->config);
+        environment_unref(change->caller_env);
+        process_plan_done(&change->plan);
+}
+
+/* Also without any change the files are looked at again: what is missing now is said before anything stops.
+ */
+static int check_change(
+                Manager *manager,
+                const Process *process,
+                const Request *request,
+                Change *change,
+                Error *error) {
+        change->config = app_config_copy(process->config);
+        change->caller_env = request->caller_env ? app_environment_clean(request->caller_env)
+                                                 : environment_ref(process->caller_env);
+        for (guint i = 0; i < request->attributes->len; i++) {
+                const ValueEntry *entry = request->attributes->pdata[i];
+                int r = app_config_set_by_name(change->config, entry->key, entry->value, error);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        int r = app_config_check(change->config, error);
+        if (r >= 0) {
+                r =
+                                app_plan_make(manager,
+                                              process->owner,
+                                              change->config,
+                                              change->caller_env,
+                                              &change->plan,
+                                              error);
+        }
+        if (r >= 0) {
+                app_plan_set_id(&change->plan, change->config, process->id);
+        }
+        return r;
+}
+
+static int check_changes(
+                Manager *manager,
+                const GPtrArray *processes,
+                const Request *request,
+                GArray *changes,
+                Error *error) {
+        for (guint i = 0; i < processes->len; i++) {
+                Change change = { 0 };
+                int r = check_change(manager, processes->pdata[i], request, &change, error);
+                g_array_append_val(changes, change);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        return 0;
+}
+
+int manager_submit(
+                Manager *manager,
+                const ManagerCall *call,
+                const GPtrArray *processes,
+                CommandVerb verb,
+                const Request *request,
+                Operation **ret,
+                Error *error) {
+        bool launches = verb == COMMAND_START || verb == COMMAND_RESTART;
+        g_autoptr(GArray) changes = g_array_new(FALSE, FALSE, sizeof(Change));
+
+        g_array_set_clear_func(changes, clear_change);
+        int r = launches ? check_changes(manager, processes, request, changes, error) : 0;
+        if (r < 0) {
+                return r;
+        }
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        for (guint i = 0; i < processes->len; i++) {
+                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
+        }
+        for (guint i = 0; i < processes->len; i++) {
+                Process *process = processes->pdata[i];
+                Command *command = command_new(verb, operation);
+                if (launches) {
+                        Change *change = &g_array_index(changes, Change, i);
+                        bool new_env = request->caller_env && (request->update_env || verb == COMMAND_START);
+                        command_set_config(
+                                        command,
+                                        change->config,
+                                        new_env ? change->caller_env : NULL,
+                                        &change->plan);
+                }
+                command_submit_and_invalidate(process->handle, command);
+        }
+        if (ret) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, request);
+        return 0;
+}
+
+static int command_target(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                CommandVerb verb,
+                unsigned keys,
+                Operation **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) processes = NULL;
+
+        int r = request_parse(&request, call->options, keys, error);
+        if (r >= 0) {
+                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
+        }
+        return r < 0 ? r : manager_submit(manager, call, processes, verb, &request, ret, error);
+}
+
+int manager_stop(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return command_target(manager, call, target, COMMAND_STOP, 0, ret, error);
+}
+
+int manager_delete(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return command_target(manager, call, target, COMMAND_DELETE, 0, ret, error);
+}
+
+int manager_restart(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        const unsigned keys = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_ATTRIBUTES;
+        int r = shutdown_refuse(manager, error);
+
+        return r < 0 ? r : command_target(manager, call, target, COMMAND_RESTART, keys, ret, error);
+}
+
+static void send_to(Process *process, int number, Error *error) {
+        const ProcessHandle *handle = process->handle;
+        int r = handle->launched && handle->main_alive
+                                ? RET_NERRNO(pidfd_send_signal(handle->child.pidfd, number, NULL, 0))
+                                : -ESRCH;
+
+        if (r < 0) {
+                (void) error_set(
+                                error,
+                                r == -ESRCH ? ERROR_NOT_ONLINE : ERROR_ACCESS_DENIED,
+                                "process %" PRIu32 " '%s' is %s: %s",
+                                process->id,
+                                process->config->name,
+                                process_state_to_status(process->state),
+                                r == -ESRCH ? "there is nothing to send a signal to" : g_strerror(-r));
+        }
+}
+
+int manager_send_signal(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *signal_name,
+                Operation **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) processes = NULL;
+
+        int r = request_parse(&request, call->options, 0, error);
+        if (r < 0) {
+                return r;
+        }
+        int number = signal_from_text(signal_name);
+        if (number < 0) {
+                g_autofree char *quoted = error_quote(signal_name);
+                return error_set(error, ERROR_INVALID_DATA, "signal: %s is none", quoted);
+        }
+        r = target_resolve(manager->registry, &call->caller, target, &processes, error);
+        if (r < 0) {
+                return r;
+        }
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        for (guint i = 0; i < processes->len; i++) {
+                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
+        }
+        for (guint i = 0; i < processes->len; i++) {
+                Process *process = processes->pdata[i];
+                g_auto(Error) failure = { 0 };
+                send_to(process, number, &failure);
+                operation_finish(operation, process->id, &failure);
+        }
+        if (ret) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, &request);
+        return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a process uses, read when somebody asks. */
+
+#include "basic/time-util.h"
+#include "manager/manager-internal.h"
+
+#define SAMPLE_USEC_MIN (USEC_PER_SEC / 2)
+
+/* Percent of one core since the last sample; the first is taken from the start. A sample younger than half a
+ * second is used again, or figures of busy readers would be noise. */
+static double sample_cpu(ProcessHandle *handle, uint64_t cpu_usec) {
+        uint64_t now_usec = now_boottime_usec();
+        bool first = handle->cpu_sample_boottime_usec == 0;
+        uint64_t since_usec =
+                        first ? handle->process->start_boottime_usec : handle->cpu_sample_boottime_usec;
+        uint64_t before_usec = first ? 0 : handle->cpu_sample_usec;
+
+        if (!first && now_usec - since_usec < SAMPLE_USEC_MIN) {
+                return handle->cpu_percent;
+        }
+        uint64_t elapsed_usec = now_usec > since_usec ? now_usec - since_usec : 1;
+        uint64_t used_usec = cpu_usec > before_usec ? cpu_usec - before_usec : 0;
+        handle->cpu_sample_boottime_usec = now_usec;
+        handle->cpu_sample_usec = cpu_usec;
+        handle->cpu_percent = 100.0 * (double) used_usec / (double) elapsed_usec;
+        return handle->cpu_percent;
+}
+
+void manager_read_figures(Manager *manager, Process *process, ProcessFigures *ret) {
+        ProcessHandle *handle = process->handle;
+        IsolationStat stat = { 0 };
+
+        *ret = (ProcessFigures){ 0 };
+        if (!handle->group || !handle->launched || isolation_group_read_stat(handle->group, &stat) < 0) {
+                return;
+        }
+        *ret = (ProcessFigures){
+                .memory_bytes = stat.memory_bytes,
+                .cpu_percent = sample_cpu(handle, stat.cpu_usec),
+                .cpu_nsec = stat.cpu_usec * NSEC_PER_USEC,
+                .tasks = stat.tasks,
+        };
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files of the manager. */
+
+#include "manager/manager.h"
+#include "platform/child-watch.h"
+#include "platform/isolation.h"
+#include "platform/spawn.h"
+#include "platform/user-info.h"
+
+typedef enum CommandVerb {
+        COMMAND_START,
+        COMMAND_RESTART,
+        COMMAND_STOP,
+        COMMAND_DELETE,
+} CommandVerb;
+
+/* One verb for one process. They wait in a queue of the process: one at a time. */
+typedef struct Command {
+        CommandVerb verb;
+        Operation *operation; /* weak: answered by command_finish() */
+        bool begun;
+        bool launching; /* what is being launched is its doing */
+        bool fresh;     /* made the process: if it cannot be launched there is none */
+        bool had_effect;
+
+        /* A new configuration to be taken at the launch; NULL: none. */
+        AppConfig *config;
+        Environment *caller_env;
+        ProcessPlan plan;
+} Command;
+
+/* The manager's side of a process: its commands, and the current start with its child and timers. */
+typedef struct ProcessHandle {
+        Manager *manager; /* weak */
+        Process *process; /* weak */
+        GQueue commands;  /* of Command; the head is the active one */
+        sd_event_source *timer;
+
+        IsolationGroup *group;
+        GatedChild child;
+        ChildWatch *watch;
+        sd_event_source *result_source;
+        bool main_alive; /* the child is not reaped */
+        bool executing;  /* it said so, right before execve() */
+        bool launched;   /* execve() succeeded */
+        Error launch_error;
+
+        uint64_t cpu_sample_boottime_usec;
+        uint64_t cpu_sample_usec;
+        double cpu_percent;
+} ProcessHandle;
+
+struct Manager {
+        sd_event *event;
+        const Settings *settings;
+        const InstancePaths *paths;
+        ManagerObserver observer;
+        Registry *registry;
+        Isolation *isolation;
+        Environment *own_env; /* ours, cleaned: for callers that send none */
+        GHashTable *users;    /* uid -> UserInfo */
+        struct rlimit nofile; /* what processes get */
+        uint64_t generation;  /* of the last start of any process */
+        bool shutting_down;
+        int exit_code;
+        const char *exit_reason;
+        sd_event_source *exit_source;
+        GPtrArray *kill_operations; /* of Operation, answered at the end */
+};
+
+/* manager.c */
+const UserInfo *manager_user(Manager *manager, uid_t uid);
+void manager_notify_changes(Manager *manager, Process *process);
+void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually);
+/* Register a process for an app that was checked; its observers have heard of it. */
+int manager_add_process(
+                Manager *manager,
+                uid_t owner,
+                AppConfig *config,
+                Environment *caller_env,
+                ProcessPlan *plan,
+                Process **ret,
+                Error *error);
+void manager_remove_process_and_invalidate(Manager *manager, Process *process);
+
+/* manager-shutdown.c */
+void shutdown_check(Manager *manager);
+int shutdown_refuse(const Manager *manager, Error *error);
+
+/* manager-commands.c: one command for each process, changed as the request says (starts and restarts). */
+int manager_submit(
+                Manager *manager,
+                const ManagerCall *call,
+                const GPtrArray *processes,
+                CommandVerb verb,
+                const Request *request,
+                Operation **ret,
+                Error *error);
+
+/* app-plan.c: look at what an app names before anything is touched. Messages name the attribute. The names
+ * of files have no id yet. */
+int app_plan_make(
+                Manager *manager,
+                uid_t owner,
+                const AppConfig *config,
+                const Environment *caller_env,
+                ProcessPlan *ret,
+                Error *error);
+/* Put the id where PM2 has it in the names of files. */
+void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id);
+
+/* app-environment.c */
+/* Without what must not reach an app: the service manager's variables and those of an enclosing PM2. */
+Environment *app_environment_clean(const Environment *environment);
+Environment *app_environment_make(Manager *manager, const Process *process);
+/* The arguments of execve(2), for g_strfreev(). */
+char **app_argv_make(const Process *process);
+
+/* command.c */
+Command *command_new(CommandVerb verb, Operation *operation);
+void command_set_config(Command *command, AppConfig *config, Environment *caller_env, ProcessPlan *plan);
+/* Queue a command; Stop and Delete pre-empt starts that are not done. The process may be gone after it. */
+void command_submit_and_invalidate(ProcessHandle *handle, Command *command);
+Command *command_active(const ProcessHandle *handle);
+/* It is for a process that is being removed. */
+void command_fail_gone(ProcessHandle *handle, Command *command);
+void command_cancel_starts(ProcessHandle *handle, ErrorCode code, const char *message);
+/* Look whether the active command is done in the state that was reached; begin the next. */
+void command_settle_and_invalidate(ProcessHandle *handle);
+/* Its configuration becomes that of the process, and what is launched from now on is its doing. */
+void command_take_over(ProcessHandle *handle, Command *command);
+
+/* lifecycle.c */
+ProcessHandle *process_handle_new(Manager *manager, Process *process);
+void process_handle_free(ProcessHandle *handle);
+/* Feed the state machine and do what it says; ends with command_settle_and_invalidate(). */
+void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input);
+
+/* launch.c */
+/* Make the group and the gated child. 1: it is in its place. On failure launch_error is set. */
+int launch_spawn(ProcessHandle *handle);
+/* Read what the child reported. 1: executed; 0: not yet; negative: failed, launch_error is set. */
+int launch_read_report(ProcessHandle *handle);
+/* Forget the child that has been reaped, or never came to be. */
+void launch_end_child(ProcessHandle *handle);
+
+/* lifecycle.c, called by launch.c's sources */
+void lifecycle_on_report(ProcessHandle *handle);
+void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status);
+void lifecycle_on_group_empty(ProcessHandle *handle);

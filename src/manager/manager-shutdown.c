@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The end of the supervisor: everything is stopped in order, who asked is answered, then the loop ends. */
+
+#include "basic/log.h"
+#include "manager/manager-internal.h"
+
+int shutdown_refuse(const Manager *manager, Error *error) {
+        return manager->shutting_down ? error_set(error,
+                                                  ERROR_SHUTTING_DOWN,
+                                                  "the supervisor is ending; nothing is started")
+                                      : 0;
+}
+
+static bool any_alive(const Manager *manager) {
+        for (size_t i = 0; i < registry_count(manager->registry); i++) {
+                const Process *process = registry_at(manager->registry, i);
+                if (process_state_is_alive(process->state)) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+static int on_exit_source(sd_event_source *source, void *userdata) {
+        Manager *manager = userdata;
+
+        return sd_event_exit(manager->event, manager->exit_code);
+}
+
+/* The loop turns once more before it ends: the answers go out with what it flushes. */
+static void end_loop(Manager *manager) {
+        int r = sd_event_add_defer(manager->event, &manager->exit_source, on_exit_source, manager);
+
+        if (r >= 0) {
+                r = sd_event_source_set_priority(manager->exit_source, SD_EVENT_PRIORITY_IDLE);
+        }
+        if (r < 0) {
+                (void) sd_event_exit(manager->event, manager->exit_code);
+        }
+}
+
+void shutdown_check(Manager *manager) {
+        if (!manager->shutting_down || manager->exit_source || any_alive(manager)) {
+                return;
+        }
+        if (manager->observer.killed) {
+                manager->observer.killed(manager->observer.userdata, manager->exit_reason);
+        }
+        for (guint i = 0; i < manager->kill_operations->len; i++) {
+                operation_finish(manager->kill_operations->pdata[i], 0, NULL);
+        }
+        g_ptr_array_set_size(manager->kill_operations, 0);
+        end_loop(manager);
+}
+
+static void stop_process(Process *process) {
+        command_cancel_starts(process->handle, ERROR_SHUTTING_DOWN, "the supervisor is ending");
+        if (process_state_is_alive(process->state) || process->state == PROCESS_WAITING_RESTART) {
+                process_take_reason(process, g_strdup("stopped with the supervisor"));
+                lifecycle_input_and_invalidate(process->handle, INPUT_STOP);
+        }
+}
+
+void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
+        if (manager->shutting_down) {
+                return;
+        }
+        log_info("ending (%s): stopping %zu processes", reason, registry_count(manager->registry));
+        manager->shutting_down = true;
+        manager->exit_code = exit_code;
+        manager->exit_reason = reason;
+        if (manager->observer.shutting_down) {
+                manager->observer.shutting_down(manager->observer.userdata);
+        }
+        /* A pending Delete may remove its process: go by what is there, from the end. */
+        for (size_t i = registry_count(manager->registry); i > 0; i--) {
+                if (i <= registry_count(manager->registry)) {
+                        stop_process(registry_at(manager->registry, i - 1));
+                }
+        }
+        shutdown_check(manager);
+}
+
+int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error) {
+        g_auto(Request) request = { 0 };
+
+        int r = request_parse(&request, call->options, 0, error);
+        if (r < 0) {
+                return r;
+        }
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        operation_expect(operation, 0);
+        g_ptr_array_add(manager->kill_operations, operation);
+        if (ret) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, &request);
+        manager_shut_down(manager, "kill", exit_code);
+        return 0;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Start and StartJson: from what a caller declares to commands. Everything is checked before anything is
+ * registered or touched. */
+
+#include "config/ecosystem.h"
+#include "core/file-names.h"
+#include "core/target.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* An app that has passed all checks. */
+typedef struct CheckedApp {
+        AppConfig *config;
+        Environment *caller_env; /* for what is made new */
+        ProcessPlan plan;
+        GPtrArray *existing; /* of Process: those of its name */
+} CheckedApp;
+
+static void checked_app_done(CheckedApp *app) {
+        app_config_unref(app->config);
+        environment_unref(app->caller_env);
+        process_plan_done(&app->plan);
+        g_clear_pointer(&app->existing, g_ptr_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckedApp, checked_app_done)
+
+static void free_checked_app(void *app) {
+        checked_app_done(app);
+        g_free(app);
+}
+
+static Environment *environment_for(Manager *manager, const Request *request) {
+        return request->caller_env ? app_environment_clean(request->caller_env)
+                                   : environment_ref(manager->own_env);
+}
+
+static int apply_attributes(AppConfig *config, const Request *request, Error *error) {
+        for (guint i = 0; i < request->attributes->len; i++) {
+                const ValueEntry *entry = request->attributes->pdata[i];
+                int r = app_config_set_by_name(config, entry->key, entry->value, error);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static void set_text(AppConfig *config, const char *attribute, const char *text) {
+        g_autoptr(Value) value = value_new_string(text);
+        (void) app_config_set_by_name(config, attribute, value, NULL);
+}
+
+/* A shell command is its own name; a script is known by its file name. */
+static int name_by_script(AppConfig *config, Error *error) {
+        if (config->name || !config->script) {
+                return 0;
+        }
+        bool command = strchr(config->script, ' ') != NULL;
+        g_autofree char *stem = command ? g_strdup(config->script) : file_name_stem(config->script);
+        g_autoptr(Value) value = value_new_string(stem);
+        return app_config_set_by_name(config, "name", value, error);
+}
+
+static GPtrArray *processes_of_name(Manager *manager, uid_t owner, const char *name) {
+        GPtrArray *found = g_ptr_array_new();
+
+        for (size_t i = 0; i < registry_count(manager->registry); i++) {
+                Process *process = registry_at(manager->registry, i);
+                if (process->owner == owner && strcmp(process->config->name, name) == 0) {
+                        g_ptr_array_add(found, process);
+                }
+        }
+        return found;
+}
+
+static int check_app(Manager *manager, uid_t owner, CheckedApp *app, Error *error) {
+        int r = name_by_script(app->config, error);
+        if (r >= 0) {
+                r = app_config_check(app->config, error);
+        }
+        if (r >= 0) {
+                r = app_plan_make(manager, owner, app->config, app->caller_env, &app->plan, error);
+        }
+        if (r >= 0) {
+                app->existing = processes_of_name(manager, owner, app->config->name);
+        }
+        return r;
+}
+
+/* The plan of the same app for one more of its processes. */
+static void plan_copy(const ProcessPlan *plan, ProcessPlan *ret) {
+        *ret = (ProcessPlan){
+                .exec_path = g_strdup(plan->exec_path),
+                .interpreter = g_strdup(plan->interpreter),
+                .program = g_strdup(plan->program),
+                .shell_command = plan->shell_command,
+                .cwd = g_strdup(plan->cwd),
+                .out_log_path = g_strdup(plan->out_log_path),
+                .error_log_path = g_strdup(plan->error_log_path),
+                .pid_path = g_strdup(plan->pid_path),
+                .version = g_strdup(plan->version),
+        };
+}
+
+static void submit_existing(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation) {
+        for (guint i = 0; i < app->existing->len; i++) {
+                Process *process = app->existing->pdata[i];
+                g_auto(ProcessPlan) plan = { 0 };
+                Command *command = command_new(verb, operation);
+                plan_copy(&app->plan, &plan);
+                app_plan_set_id(&plan, app->config, process->id);
+                command_set_config(command, app->config, update_env ? app->caller_env : NULL, &plan);
+                operation_expect(operation, process->id);
+                command_submit_and_invalidate(process->handle, command);
+        }
+}
+
+/* start=false: they only take the new configuration. */
+static void reconfigure_existing(Manager *manager, const CheckedApp *app, Operation *operation) {
+        for (guint i = 0; i < app->existing->len; i++) {
+                Process *process = app->existing->pdata[i];
+                g_auto(ProcessPlan) plan = { 0 };
+                plan_copy(&app->plan, &plan);
+                app_plan_set_id(&plan, app->config, process->id);
+                process_configure(process, app->config, app->caller_env, &plan);
+                manager_notify_changes(manager, process);
+                operation_expect(operation, process->id);
+                operation_finish(operation, process->id, NULL);
+        }
+}
+
+static int submit_new(
+                Manager *manager,
+                uid_t owner,
+                CheckedApp *app,
+                const Request *request,
+                Operation *operation,
+                Error *error) {
+        Process *process;
+
+        int r = manager_add_process(
+                        manager, owner, app->config, app->caller_env, &app->plan, &process, error);
+        if (r < 0) {
+                return r;
+        }
+        operation_expect(operation, process->id);
+        if (!request->start) {
+                process_take_reason(process, g_strdup("registered, not started"));
+                manager_notify_changes(manager, process);
+                operation_finish(operation, process->id, NULL);
+                return 0;
+        }
+        Command *command = command_new(COMMAND_START, operation);
+        command->fresh = request->wait; /* who does not wait finds it errored */
+        command_submit_and_invalidate(process->handle, command);
+        return 0;
+}
+
+static const Process *first_alive(const GPtrArray *processes) {
+        for (guint i = 0; i < processes->len; i++) {
+                const Process *process = processes->pdata[i];
+                if (process_state_is_alive(process->state)) {
+                        return process;
+                }
+        }
+        return NULL;
+}
+
+static int refuse_alive(const Process *process, Error *error) {
+        return error_set(
+                        error,
+                        ERROR_ALREADY_EXISTS,
+                        "name: '%s' is process %" PRIu32 ", which is %s",
+                        process->config->name,
+                        process->id,
+                        process_state_to_status(process->state));
+}
+
+static int start_declared(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *script,
+                const Request *request,
+                Operation **ret,
+                Error *error) {
+        g_auto(CheckedApp) app = {
+                .config = app_config_new(),
+                .caller_env = environment_for(manager, request),
+        };
+
+        g_autoptr(Value) script_value = value_new_string(script);
+        int r = app_config_set_by_name(app.config, "script", script_value, error);
+        if (r >= 0) {
+                r = apply_attributes(app.config, request, error);
+        }
+        if (r >= 0) {
+                r = check_app(manager, call->caller.uid, &app, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        const Process *alive = first_alive(app.existing);
+        if (alive && !request->force) {
+                return refuse_alive(alive, error);
+        }
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        if (app.existing->len > 0 && !request->force && !request->start) {
+                reconfigure_existing(manager, &app, operation);
+        } else if (app.existing->len > 0 && !request->force) {
+                submit_existing(&app, COMMAND_START, true, operation);
+        } else {
+                r = submit_new(manager, call->caller.uid, &app, request, operation, error);
+                if (r < 0) {
+                        operation_forget(operation);
+                }
+        }
+        if (ret && r >= 0) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, request);
+        return r;
+}
+
+/* Start what exists: all that match and do not run. */
+static int start_existing(
+                Manager *manager,
+                const ManagerCall *call,
+                GPtrArray *processes,
+                const Request *request,
+                Operation **ret,
+                Error *error) {
+        g_autoptr(GPtrArray) idle = g_ptr_array_new();
+
+        for (guint i = 0; i < processes->len; i++) {
+                Process *process = processes->pdata[i];
+                if (!process_state_is_alive(process->state)) {
+                        g_ptr_array_add(idle, process);
+                }
+        }
+        if (idle->len == 0 && processes->len > 0) {
+                return refuse_alive(processes->pdata[0], error);
+        }
+        return manager_submit(manager, call, idle, COMMAND_START, request, ret, error);
+}
+
+int manager_start(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *script,
+                Operation **ret,
+                Error *error) {
+        const unsigned keys = REQUEST_FORCE | REQUEST_START | REQUEST_ENVIRONMENT | REQUEST_ATTRIBUTES;
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) existing = NULL;
+        g_auto(Error) no_target = { 0 };
+
+        int r = shutdown_refuse(manager, error);
+        if (r >= 0) {
+                r = request_parse(&request, call->options, keys, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        if (script[0] == '\0') {
+                return error_set(error, ERROR_INVALID_CONFIG, "script: must not be empty");
+        }
+        /* Without a name of its own, and unless one more is forced, it may name what is there. */
+        if (!request.force && request.start && !request_attribute(&request, "name") &&
+            target_resolve(manager->registry, &call->caller, script, &existing, &no_target) >= 0) {
+                return start_existing(manager, call, existing, &request, ret, error);
+        }
+        return start_declared(manager, call, script, &request, ret, error);
+}
+
+int manager_start_target(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) processes = NULL;
+
+        int r = shutdown_refuse(manager, error);
+        if (r >= 0) {
+                r = request_parse(&request, call->options, REQUEST_ENVIRONMENT | REQUEST_ATTRIBUTES, error);
+        }
+        if (r >= 0) {
+                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
+        }
+        return r < 0 ? r : manager_submit(manager, call, processes, COMMAND_START, &request, ret, error);
+}
+
+/* One app of a document. Messages say which. */
+static int check_declared(
+                Manager *manager,
+                const ManagerCall *call,
+                const Value *declaration,
+                const Request *request,
+                CheckedApp *app,
+                Error *error) {
+        app->config = app_config_new();
+        app->caller_env = environment_for(manager, request);
+        if (request->cwd) {
+                set_text(app->config, "cwd", request->cwd);
+        }
+        for (guint i = 0; i < declaration->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(declaration->entries, ValueEntry, i);
+                int r = app_config_set_by_name(app->config, entry->key, entry->value, error);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        return check_app(manager, call->caller.uid, app, error);
+}
+
+static bool is_wanted(const Request *request, const CheckedApp *app) {
+        return !request->only || g_strv_contains((const char *const *) request->only, app->config->name);
+}
+
+static int refuse_twice(const GPtrArray *apps, const CheckedApp *app, Error *error) {
+        for (guint i = 0; i < apps->len; i++) {
+                const CheckedApp *other = apps->pdata[i];
+                if (strcmp(other->config->name, app->config->name) == 0) {
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "name: '%s' stands twice in the document",
+                                        app->config->name);
+                }
+        }
+        return 0;
+}
+
+static int check_document(
+                Manager *manager,
+                const ManagerCall *call,
+                const Value *document,
+                const Request *request,
+                GPtrArray *apps,
+                Error *error) {
+        for (guint i = 0; i < document->items->len; i++) {
+                g_auto(Error) cause = { 0 };
+                g_auto(CheckedApp) app = { 0 };
+                int r = check_declared(manager, call, document->items->pdata[i], request, &app, &cause);
+                if (r >= 0) {
+                        r = refuse_twice(apps, &app, &cause);
+                }
+                if (r < 0 && !(app.config->name && !is_wanted(request, &app))) {
+                        return error_set(error, cause.code, "apps[%u]: %s", i, cause.message);
+                }
+                if (r >= 0 && is_wanted(request, &app)) {
+                        g_ptr_array_add(apps, g_memdup2(&app, sizeof(app)));
+                        app = (CheckedApp){ 0 };
+                }
+        }
+        return 0;
+}
+
+int manager_start_json(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *document,
+                Operation **ret,
+                Error *error) {
+        const unsigned keys = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_CWD | REQUEST_ONLY;
+        g_auto(Request) request = { 0 };
+        g_autoptr(Value) declarations = NULL;
+        g_autoptr(GPtrArray) apps = g_ptr_array_new_with_free_func(free_checked_app);
+
+        int r = shutdown_refuse(manager, error);
+        if (r >= 0) {
+                r = request_parse(&request, call->options, keys, error);
+        }
+        if (r >= 0) {
+                r = ecosystem_decode(document, &declarations, error);
+        }
+        if (r >= 0) {
+                r = check_document(manager, call, declarations, &request, apps, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        size_t wanted = registry_count(manager->registry) + apps->len;
+        if (wanted > manager->settings->processes_max) {
+                return error_set(
+                                error,
+                                ERROR_LIMIT_EXCEEDED,
+                                "there would be up to %zu processes (setting processes_max)",
+                                wanted);
+        }
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        for (guint i = 0; i < apps->len && r >= 0; i++) {
+                CheckedApp *app = apps->pdata[i];
+                if (app->existing->len > 0) {
+                        submit_existing(app, COMMAND_RESTART, request.update_env, operation);
+                } else {
+                        r = submit_new(manager, call->caller.uid, app, &request, operation, error);
+                }
+        }
+        if (r < 0) {
+                operation_forget(operation);
+        } else if (ret) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, &request);
+        return r;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The supervisor's state and its queries; what changes it is in the files beside. */
+
+#include "manager/manager.h"
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "manager/manager-internal.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+#include <unistd.h>
+
+extern char **environ;
+
+const char *process_event_to_name(ProcessEventKind kind) {
+        static const char *const names[_PROCESS_EVENT_MAX] = {
+                [EVENT_START] = "start", [EVENT_ONLINE] = "online",   [EVENT_EXIT] = "exit",
+                [EVENT_STOP] = "stop",   [EVENT_RESTART] = "restart", [EVENT_DELETE] = "delete",
+        };
+        return names[kind];
+}
+
+static void free_user(void *user) {
+        user_info_free(user);
+}
+
+/* A word for the names of cgroups that no other supervisor of the machine has. */
+static char *instance_word(const InstancePaths *paths) {
+        g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, paths->state_dir, -1);
+        return g_strdup_printf("%u-%.12s", geteuid(), digest);
+}
+
+/* A process needs some fds of ours; apps get the limit that we were started with. */
+static void raise_fd_limit(Manager *manager) {
+        struct rlimit raised;
+
+        if (getrlimit(RLIMIT_NOFILE, &manager->nofile) < 0) {
+                manager->nofile = (struct rlimit){ .rlim_cur = 1024, .rlim_max = 4096 };
+                return;
+        }
+        raised = manager->nofile;
+        raised.rlim_cur = raised.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &raised) < 0) {
+                (void) log_warning_errno(errno, "cannot raise the limit of open files: %m");
+        }
+}
+
+int manager_new(sd_event *event, const Settings *settings, const InstancePaths *paths, Manager **ret) {
+        Manager *manager = g_new0(Manager, 1);
+        g_autofree char *instance = instance_word(paths);
+        g_autoptr(Environment) all = environment_new((const char *const *) environ);
+        IsolationKind kind = (IsolationKind) isolation_kind_from_string(settings->isolation);
+        const char *cgroup_root = settings->cgroup_root[0] ? settings->cgroup_root : NULL;
+
+        manager->event = sd_event_ref(event);
+        manager->settings = settings;
+        manager->paths = paths;
+        manager->registry = registry_new((uint32_t) settings->processes_max);
+        manager->own_env = app_environment_clean(all);
+        manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
+        manager->kill_operations = g_ptr_array_new();
+        raise_fd_limit(manager);
+        int r = isolation_new(event, kind, cgroup_root, instance, &manager->isolation);
+        if (r < 0) {
+                (void) log_error_errno(r, "no isolation backend '%s' here: %m", settings->isolation);
+                manager_free(manager);
+                return r;
+        }
+        log_info("isolation: %s", isolation_name(manager->isolation));
+        *ret = manager;
+        return 0;
+}
+
+void manager_free(Manager *manager) {
+        if (!manager) {
+                return;
+        }
+        for (size_t i = 0; manager->registry && i < registry_count(manager->registry); i++) {
+                process_handle_free(registry_at(manager->registry, i)->handle);
+        }
+        registry_free(manager->registry);
+        isolation_free(manager->isolation);
+        environment_unref(manager->own_env);
+        g_hash_table_unref(manager->users);
+        g_ptr_array_unref(manager->kill_operations);
+        (void) sd_event_source_disable_unref(manager->exit_source);
+        (void) sd_event_unref(manager->event);
+        g_free(manager);
+}
+
+void manager_set_observer(Manager *manager, const ManagerObserver *observer) {
+        manager->observer = *observer;
+}
+
+const Registry *manager_registry(const Manager *manager) {
+        return manager->registry;
+}
+
+const Settings *manager_settings(const Manager *manager) {
+        return manager->settings;
+}
+
+bool manager_is_shutting_down(const Manager *manager) {
+        return manager->shutting_down;
+}
+
+const char *manager_isolation_name(const Manager *manager) {
+        return isolation_name(manager->isolation);
+}
+
+bool manager_isolation_is_complete(const Manager *manager) {
+        return isolation_is_complete(manager->isolation);
+}
+
+const UserInfo *manager_user(Manager *manager, uid_t uid) {
+        UserInfo *user = g_hash_table_lookup(manager->users, GUINT_TO_POINTER(uid));
+
+        if (!user) {
+                user = user_info_new(uid);
+                (void) g_hash_table_insert(manager->users, GUINT_TO_POINTER(uid), user);
+        }
+        return user;
+}
+
+const char *manager_user_name(Manager *manager, uid_t uid) {
+        return manager_user(manager, uid)->name;
+}
+
+Environment *manager_environment_of(Manager *manager, const Process *process) {
+        return app_environment_make(manager, process);
+}
+
+void manager_notify_changes(Manager *manager, Process *process) {
+        unsigned changes = process_take_changes(process);
+
+        if (changes && manager->observer.changed) {
+                manager->observer.changed(manager->observer.userdata, process, changes);
+        }
+}
+
+void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually) {
+        manager_notify_changes(manager, process);
+        if (manager->observer.event) {
+                manager->observer.event(manager->observer.userdata, process, kind, manually);
+        }
+}
+
+int manager_add_process(
+                Manager *manager,
+                uid_t owner,
+                AppConfig *config,
+                Environment *caller_env,
+                ProcessPlan *plan,
+                Process **ret,
+                Error *error) {
+        char unique_id[SD_ID128_STRING_MAX];
+        sd_id128_t random;
+        Process *process;
+
+        if (sd_id128_randomize(&random) < 0) {
+                return error_set(error, ERROR_SPAWN_FAILED, "no random numbers are to be had");
+        }
+        (void) sd_id128_to_string(random, unique_id);
+        int r =
+                        registry_add(manager->registry,
+                                     config->name,
+                                     unique_id,
+                                     owner,
+                                     now_realtime_usec(),
+                                     &process,
+                                     error);
+        if (r < 0) {
+                return r;
+        }
+        app_plan_set_id(plan, config, process->id);
+        process_configure(process, config, caller_env, plan);
+        process->handle = process_handle_new(manager, process);
+        (void) process_take_changes(process);
+        if (manager->observer.added) {
+                manager->observer.added(manager->observer.userdata, process);
+        }
+        *ret = process;
+        return 0;
+}
+
+void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
+        if (manager->observer.removed) {
+                manager->observer.removed(manager->observer.userdata, process);
+        }
+        Command *command;
+        while ((command = g_queue_peek_head(&process->handle->commands))) {
+                command_fail_gone(process->handle, command);
+        }
+        process_handle_free(process->handle);
+        registry_remove_and_free(manager->registry, process);
+        if (registry_count(manager->registry) == 0) {
+                (void) malloc_trim(0); /* what a thousand processes took goes back to the system */
+        }
+}
+
+int manager_find_id(Manager *manager, const Caller *caller, uint32_t id, Process **ret, Error *error) {
+        Process *process = registry_get(manager->registry, id);
+
+        if (!process || !caller_may_control(caller, process->owner)) {
+                return error_set(error, ERROR_NO_SUCH_PROCESS, "no process has id %" PRIu32, id);
+        }
+        *ret = process;
+        return 0;
+}
+
+int manager_find_pid(Manager *manager, const Caller *caller, pid_t pid, Process **ret, Error *error) {
+        for (size_t pass = 0; pass < 2; pass++) {
+                for (size_t i = 0; pid > 0 && i < registry_count(manager->registry); i++) {
+                        Process *process = registry_at(manager->registry, i);
+                        bool found = pass == 0 ? process->pid == pid
+                                               : process->handle->group &&
+                                                                     isolation_group_has_pid(
+                                                                                     process->handle->group,
+                                                                                     pid);
+                        if (found && caller_may_control(caller, process->owner)) {
+                                *ret = process;
+                                return 0;
+                        }
+                }
+        }
+        return error_set(error, ERROR_NO_SUCH_PROCESS, "no process has pid %d", pid);
+}

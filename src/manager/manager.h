@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "basic/instance-paths.h"
+#include "config/settings.h"
+#include "core/caller.h"
+#include "core/process.h"
+#include "core/registry.h"
+#include "manager/operation.h"
+
+#include <systemd/sd-event.h>
+
+/* The supervisor without its faces: D-Bus and PM2's sockets both call this and nothing else. No call blocks.
+ * Calls that return an Operation answer through its handler, which may be called before they return; on a
+ * negative return the error is set and the handler is never called. */
+typedef struct Manager Manager;
+
+typedef enum ProcessEventKind {
+        EVENT_START,
+        EVENT_ONLINE,
+        EVENT_EXIT,
+        EVENT_STOP,
+        EVENT_RESTART,
+        EVENT_DELETE,
+        _PROCESS_EVENT_MAX,
+} ProcessEventKind;
+
+const char *process_event_to_name(ProcessEventKind kind);
+
+/* Who wants to hear of what happens. Calls come when it has happened, in order, before the reply of the
+ * command that caused it. changed: bits of ProcessChange, before any event that follows from them. */
+typedef struct ManagerObserver {
+        void (*added)(void *userdata, Process *process);
+        void (*changed)(void *userdata, Process *process, unsigned changes);
+        void (*event)(void *userdata, Process *process, ProcessEventKind kind, bool manually);
+        void (*removed)(void *userdata, Process *process); /* still in the registry */
+        void (*shutting_down)(void *userdata);
+        void (*killed)(void *userdata, const char *reason);
+        void *userdata;
+} ManagerObserver;
+
+/* settings and paths are borrowed and must outlive the manager. */
+int manager_new(sd_event *event, const Settings *settings, const InstancePaths *paths, Manager **ret);
+void manager_free(Manager *manager);
+
+void manager_set_observer(Manager *manager, const ManagerObserver *observer);
+
+const Registry *manager_registry(const Manager *manager);
+const Settings *manager_settings(const Manager *manager);
+bool manager_is_shutting_down(const Manager *manager);
+const char *manager_isolation_name(const Manager *manager);
+bool manager_isolation_is_complete(const Manager *manager);
+
+/* The user name of a process's owner. */
+const char *manager_user_name(Manager *manager, uid_t uid);
+
+/* The environment that the next start gives the process. */
+Environment *manager_environment_of(Manager *manager, const Process *process);
+
+typedef struct ProcessFigures {
+        uint64_t memory_bytes;
+        double cpu_percent;
+        uint64_t cpu_nsec;
+        uint32_t tasks;
+} ProcessFigures;
+
+/* Read now; zeros where nothing runs. */
+void manager_read_figures(Manager *manager, Process *process, ProcessFigures *ret);
+
+/* NoSuchProcess where the caller may not see it. */
+int manager_find_id(Manager *manager, const Caller *caller, uint32_t id, Process **ret, Error *error);
+int manager_find_pid(Manager *manager, const Caller *caller, pid_t pid, Process **ret, Error *error);
+
+/* The commands; options is a map, see request.h and introspection/org.pm2.Manager.xml. */
+typedef struct ManagerCall {
+        Caller caller;
+        const Value *options;
+        OperationHandler handler;
+        void *userdata;
+} ManagerCall;
+
+int manager_start(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *script,
+                Operation **ret,
+                Error *error);
+int manager_start_json(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *document,
+                Operation **ret,
+                Error *error);
+int manager_start_target(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+int manager_stop(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+int manager_restart(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+int manager_delete(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+int manager_send_signal(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *signal_name,
+                Operation **ret,
+                Error *error);
+
+/* Stop everything; the operation is answered when nothing is left, and then the loop ends with exit_code. */
+int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error);
+
+/* The same without a caller. */
+void manager_shut_down(Manager *manager, const char *reason, int exit_code);

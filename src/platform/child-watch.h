@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+/* Told when a child of ours has ended: reaped already. code and status are those of waitid(2). */
+typedef void (*ChildExitHandler)(void *userdata, int code, int status);
+
+typedef struct ChildWatch ChildWatch;
+
+/* Watch a child by its pidfd, which the watch borrows. The handler is called once, from the loop. */
+int child_watch_new(sd_event *event, int pidfd, ChildExitHandler handler, void *userdata, ChildWatch **ret);
+void child_watch_free(ChildWatch *watch);

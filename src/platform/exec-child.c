@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "platform/exec-child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+        CHILD_FAILED_STATUS = 127,
+        LOG_MODE = 0666,
+        FOLDER_MODE = 0777,
+};
+
+static void close_all_but(int a, int b) {
+        unsigned low = (unsigned) (a < b ? a : b), high = (unsigned) (a < b ? b : a);
+
+        if (low > 3) {
+                (void) syscall(SYS_close_range, 3U, low - 1, 0U);
+        }
+        if (high > low + 1) {
+                (void) syscall(SYS_close_range, low + 1, high - 1, 0U);
+        }
+        (void) syscall(SYS_close_range, high + 1, ~0U, 0U);
+}
+
+static void reset_signals(void) {
+        struct sigaction action = { .sa_handler = SIG_DFL };
+
+        for (int i = 1; i < _NSIG; i++) {
+                (void) sigaction(i, &action, NULL);
+        }
+}
+
+static void report(int result_fd, ExecStage stage, int error) {
+        ExecReport text = { .stage = (int32_t) stage, .error = error };
+        ssize_t n = write(result_fd, &text, sizeof(text));
+        (void) n;
+}
+
+static _Noreturn void fail(int result_fd, ExecStage stage, int error) {
+        report(result_fd, stage, error);
+        _exit(CHILD_FAILED_STATUS);
+}
+
+static bool wait_at_gate(int gate_fd) {
+        char byte;
+        ssize_t n;
+
+        do {
+                n = read(gate_fd, &byte, 1);
+        } while (n < 0 && errno == EINTR);
+        return n == 1;
+}
+
+/* The system calls themselves: glibc's wrappers want to tell other threads, which a copy has not. */
+static int become_user(const ExecUser *user) {
+        if (syscall(SYS_setgroups, user->n_groups, user->groups) < 0 ||
+            syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
+            syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0) {
+                return errno;
+        }
+        return 0;
+}
+
+static void make_parents(const char *path) {
+        char copy[PATH_MAX];
+        size_t length = strlen(path);
+
+        if (length >= sizeof(copy)) {
+                return;
+        }
+        memcpy(copy, path, length + 1);
+        for (char *slash = copy + 1; *slash; slash++) {
+                if (*slash == '/') {
+                        *slash = '\0';
+                        (void) mkdir(copy, FOLDER_MODE);
+                        *slash = '/';
+                }
+        }
+}
+
+/* Open a file that a user named: no waiting on FIFOs and devices, no following of a link in its last part,
+ * nothing but regular files. Returns the fd or a negative error. */
+static int open_regular(const char *path, int flags) {
+        flags |= O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+        int fd = open(path, flags, LOG_MODE);
+        if (fd < 0 && errno == ENOENT) {
+                make_parents(path);
+                fd = open(path, flags, LOG_MODE);
+        }
+        if (fd < 0) {
+                return errno == ENXIO ? -EXEC_NOT_REGULAR : -errno;
+        }
+        struct stat status;
+        if (fstat(fd, &status) < 0) {
+                return -errno;
+        }
+        if (!S_ISREG(status.st_mode)) {
+                return -EXEC_NOT_REGULAR;
+        }
+        if (fcntl(fd, F_SETFL, flags & O_APPEND) < 0) {
+                return -errno;
+        }
+        return fd;
+}
+
+static int open_log(const char *path) {
+        return path ? open_regular(path, O_APPEND) : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+/* As open(2) may give one of 0-2, put what is wanted there by way of a copy above them. */
+static int move_up(int fd) {
+        return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static void open_streams(const ExecPlan *plan, int result_fd) {
+        int null_fd = move_up(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        int out_fd = move_up(open_log(plan->out_path));
+        if (out_fd < 0) {
+                fail(result_fd, EXEC_STAGE_OUT_FILE, -out_fd);
+        }
+        bool same = plan->out_path && plan->error_path && strcmp(plan->out_path, plan->error_path) == 0;
+        int error_fd = same ? out_fd : move_up(open_log(plan->error_path));
+        if (error_fd < 0) {
+                fail(result_fd, EXEC_STAGE_ERROR_FILE, -error_fd);
+        }
+        if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+            dup2(error_fd, STDERR_FILENO) < 0) {
+                fail(result_fd, EXEC_STAGE_OUT_FILE, errno);
+        }
+}
+
+/* Decimal and without newline, as PM2 writes it. */
+static int write_pid_file(const char *path) {
+        char digits[12];
+        size_t start = sizeof(digits);
+        int fd = open_regular(path, 0);
+
+        if (fd < 0) {
+                return -fd;
+        }
+        for (pid_t pid = getpid(); pid > 0; pid /= 10) {
+                digits[--start] = (char) ('0' + pid % 10);
+        }
+        size_t length = sizeof(digits) - start;
+        if (ftruncate(fd, 0) < 0 || write(fd, digits + start, length) != (ssize_t) length) {
+                return errno;
+        }
+        (void) close(fd);
+        return 0;
+}
+
+_Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) {
+        sigset_t none;
+        int error;
+
+        (void) setsid();
+        reset_signals();
+        close_all_but(gate_fd, result_fd);
+        if (!wait_at_gate(gate_fd)) {
+                _exit(CHILD_FAILED_STATUS);
+        }
+        (void) setrlimit(RLIMIT_NOFILE, &plan->nofile);
+        error = plan->user ? become_user(plan->user) : 0;
+        if (error != 0) {
+                fail(result_fd, EXEC_STAGE_USER, error);
+        }
+        if (chdir(plan->cwd) < 0) {
+                fail(result_fd, EXEC_STAGE_CWD, errno);
+        }
+        open_streams(plan, result_fd);
+        error = plan->pid_path ? write_pid_file(plan->pid_path) : 0;
+        if (error != 0) {
+                fail(result_fd, EXEC_STAGE_PID_FILE, error);
+        }
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        report(result_fd, EXEC_STAGE_EXECUTE, 0);
+        (void) execve(plan->path, plan->argv, plan->envp);
+        fail(result_fd, EXEC_STAGE_EXECUTE, errno);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* The only code that runs between the making of a child and its execve(). Async-signal-safe: no allocation,
+ * no GLib, no logging. */
+
+/* Where a launch failed. */
+typedef enum ExecStage {
+        EXEC_STAGE_USER,
+        EXEC_STAGE_CWD,
+        EXEC_STAGE_OUT_FILE,
+        EXEC_STAGE_ERROR_FILE,
+        EXEC_STAGE_PID_FILE,
+        EXEC_STAGE_EXECUTE,
+        _EXEC_STAGE_MAX,
+} ExecStage;
+
+/* What the child writes to its result pipe: {EXECUTE, 0} right before execve(), then end of file if that
+ * succeeded; or what failed. End of file alone: it died before. */
+typedef struct ExecReport {
+        int32_t stage;
+        int32_t error; /* errno; EXEC_NOT_REGULAR: the file is of another kind */
+} ExecReport;
+
+enum {
+        EXEC_NOT_REGULAR = 4096,
+};
+
+typedef struct ExecUser {
+        uid_t uid;
+        gid_t gid;
+        const gid_t *groups;
+        size_t n_groups;
+} ExecUser;
+
+/* All pointers are read by the child in its copy of the parent's memory. */
+typedef struct ExecPlan {
+        const char *path;
+        char *const *argv;
+        char *const *envp;
+        const char *cwd;
+        const char *out_path;   /* NULL: /dev/null */
+        const char *error_path; /* NULL: /dev/null */
+        const char *pid_path;   /* NULL: none */
+        const ExecUser *user;   /* NULL: stay who we are */
+        struct rlimit nofile;   /* what the supervisor had before it raised its own */
+} ExecPlan;
+
+/* Wait for a byte on gate_fd (end of file: exit), then become the program. Never returns. */
+_Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between isolation.c and the backends. */
+
+#include "platform/isolation.h"
+
+#include <glib.h>
+
+typedef struct IsolationOps {
+        const char *name;
+        bool complete;
+        void (*free)(Isolation *isolation);
+        int (*group_new)(Isolation *isolation, const IsolationGroupSpec *spec, IsolationGroup **ret);
+        int (*birth_fd)(const IsolationGroup *group);
+        int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
+        void (*main_exited)(IsolationGroup *group);
+        bool (*is_empty)(IsolationGroup *group);
+        void (*signal)(IsolationGroup *group, int number);
+        void (*kill)(IsolationGroup *group);
+        int (*read_stat)(IsolationGroup *group, IsolationStat *ret);
+        bool (*has_pid)(IsolationGroup *group, pid_t pid);
+        void (*release)(IsolationGroup *group);
+} IsolationOps;
+
+struct Isolation {
+        const IsolationOps *ops;
+        sd_event *event;
+};
+
+struct IsolationGroup {
+        Isolation *isolation; /* weak */
+        char *path;
+        char *unit;
+        void (*on_empty)(void *userdata);
+        void *userdata;
+};
+
+/* Each returns negative errno where it cannot work here. */
+int isolation_cgroup_new(sd_event *event, const char *cgroup_root, const char *instance, Isolation **ret);
+int isolation_none_new(sd_event *event, Isolation **ret);
+
+void isolation_group_init(IsolationGroup *group, Isolation *isolation, const IsolationGroupSpec *spec);
+void isolation_group_done(IsolationGroup *group);

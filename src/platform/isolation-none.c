@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Isolation where no cgroup can be had: the members of a group are the descendants of its main process, and
+ * among the strangers that became our children (see orphans.h) those of its session or with its marker in
+ * the environment. A process that leaves its session, loses its parent and clears its environment gets away.
+ */
+
+#include "basic/cleanup.h"
+#include "basic/macro.h"
+#include "platform/isolation-internal.h"
+#include "platform/orphans.h"
+#include "platform/proc-stat.h"
+
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+enum {
+        KILL_ROUNDS_MAX = 64,
+};
+
+typedef struct NoneIsolation {
+        Isolation base;
+        Orphans *orphans;
+        GHashTable *groups; /* set of NoneGroup */
+} NoneIsolation;
+
+typedef struct NoneGroup {
+        IsolationGroup base;
+        NoneIsolation *isolation; /* weak */
+        char *marker;             /* NAME=value */
+        pid_t session;            /* the pid that the main process has or had */
+        int main_pidfd;           /* borrowed; negative once it has been reaped */
+        bool killed;
+} NoneGroup;
+
+static bool is_stranger_of(const NoneGroup *group, pid_t pid) {
+        ProcStat stat;
+
+        return !orphans_is_known(group->isolation->orphans, pid) && proc_stat_read(pid, &stat) == 0 &&
+               !stat.zombie && (stat.session == group->session || proc_has_variable(pid, group->marker));
+}
+
+/* The live members, parents before their children. */
+static GArray *list_members(const NoneGroup *group) {
+        GArray *members = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        g_autoptr(GArray) own = g_array_new(FALSE, FALSE, sizeof(pid_t));
+
+        if (group->main_pidfd >= 0) {
+                g_array_append_val(members, group->session);
+        }
+        proc_list_children(getpid(), own);
+        for (guint i = 0; i < own->len; i++) {
+                pid_t pid = g_array_index(own, pid_t, i);
+                if (is_stranger_of(group, pid)) {
+                        g_array_append_val(members, pid);
+                }
+        }
+        for (guint i = 0; i < members->len; i++) {
+                proc_list_children(g_array_index(members, pid_t, i), members);
+        }
+        return members;
+}
+
+static bool none_is_empty(IsolationGroup *base) {
+        const NoneGroup *group = (const NoneGroup *) base;
+        g_autoptr(GArray) members = list_members(group);
+
+        return members->len == 0;
+}
+
+/* A pid of the list is signalled only if, with its pidfd open, it still has a parent among the members or
+ * us. */
+static void signal_member(const GArray *members, pid_t pid, int number) {
+        _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+        ProcStat stat;
+
+        if (pidfd < 0 || proc_stat_read(pid, &stat) < 0) {
+                return;
+        }
+        bool ours = stat.parent == getpid();
+        for (guint i = 0; !ours && i < members->len; i++) {
+                ours = g_array_index(members, pid_t, i) == stat.parent;
+        }
+        if (ours) {
+                (void) pidfd_send_signal(pidfd, number, NULL, 0);
+        }
+}
+
+/* Signal each member once, those included that are made meanwhile; the number of rounds is bounded. */
+static void signal_all(const NoneGroup *group, int number) {
+        g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL);
+        bool again = true;
+
+        for (int round = 0; again && round < KILL_ROUNDS_MAX; round++) {
+                g_autoptr(GArray) members = list_members(group);
+                again = false;
+                for (guint i = members->len; i > 0; i--) {
+                        pid_t pid = g_array_index(members, pid_t, i - 1);
+                        if (g_hash_table_add(done, GINT_TO_POINTER(pid))) {
+                                signal_member(members, pid, number);
+                                again = true;
+                        }
+                }
+        }
+}
+
+static void none_group_signal(IsolationGroup *base, int number) {
+        signal_all((const NoneGroup *) base, number);
+}
+
+static void none_group_kill(IsolationGroup *base) {
+        NoneGroup *group = (NoneGroup *) base;
+
+        group->killed = true;
+        signal_all(group, SIGKILL);
+}
+
+/* Strangers were reaped: a group whose main process has gone may be empty now. A killed one that is not may
+ * have forked just before: again. */
+static void on_reaped(void *userdata) {
+        NoneIsolation *isolation = userdata;
+        g_autoptr(GList) groups = g_hash_table_get_keys(isolation->groups);
+
+        for (const GList *item = groups; item; item = item->next) {
+                NoneGroup *group = item->data;
+                if (!g_hash_table_contains(isolation->groups, group) || group->main_pidfd >= 0 ||
+                    group->session == 0) {
+                        continue;
+                }
+                if (none_is_empty(&group->base)) {
+                        group->base.on_empty(group->base.userdata);
+                } else if (group->killed) {
+                        signal_all(group, SIGKILL);
+                }
+        }
+}
+
+static int none_group_new(Isolation *base, const IsolationGroupSpec *spec, IsolationGroup **ret) {
+        NoneIsolation *isolation = (NoneIsolation *) base;
+        NoneGroup *group = g_new0(NoneGroup, 1);
+
+        isolation_group_init(&group->base, base, spec);
+        group->isolation = isolation;
+        group->marker = g_strdup_printf(ISOLATION_MARKER "=%s", spec->unique_id);
+        group->main_pidfd = -EBADF;
+        (void) g_hash_table_add(isolation->groups, group);
+        *ret = &group->base;
+        return 0;
+}
+
+static int none_birth_fd(const IsolationGroup *base) {
+        return -EBADF;
+}
+
+static int none_place(IsolationGroup *base, pid_t pid, int pidfd) {
+        NoneGroup *group = (NoneGroup *) base;
+
+        orphans_add_known(group->isolation->orphans, pid);
+        group->session = pid;
+        group->main_pidfd = pidfd;
+        return 1;
+}
+
+static void none_main_exited(IsolationGroup *base) {
+        NoneGroup *group = (NoneGroup *) base;
+
+        group->main_pidfd = -EBADF;
+        orphans_remove_known(group->isolation->orphans, group->session);
+}
+
+static int none_read_stat(IsolationGroup *base, IsolationStat *ret) {
+        g_autoptr(GArray) members = list_members((const NoneGroup *) base);
+        IsolationStat sum = { 0 };
+
+        for (guint i = 0; i < members->len; i++) {
+                ProcStat stat;
+                if (proc_stat_read(g_array_index(members, pid_t, i), &stat) == 0) {
+                        sum.memory_bytes += stat.resident_bytes;
+                        sum.cpu_usec += stat.cpu_usec;
+                        sum.tasks += stat.threads;
+                }
+        }
+        *ret = sum;
+        return 0;
+}
+
+static bool none_has_pid(IsolationGroup *base, pid_t pid) {
+        g_autoptr(GArray) members = list_members((const NoneGroup *) base);
+
+        for (guint i = 0; i < members->len; i++) {
+                if (g_array_index(members, pid_t, i) == pid) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+static void none_release(IsolationGroup *base) {
+        NoneGroup *group = (NoneGroup *) base;
+
+        (void) g_hash_table_remove(group->isolation->groups, group);
+        isolation_group_done(base);
+        g_free(group->marker);
+        g_free(group);
+}
+
+static void none_free(Isolation *base) {
+        NoneIsolation *isolation = (NoneIsolation *) base;
+
+        orphans_free(isolation->orphans);
+        g_hash_table_unref(isolation->groups);
+        g_free(isolation);
+}
+
+static const IsolationOps none_ops = {
+        .name = "none",
+        .complete = false,
+        .free = none_free,
+        .group_new = none_group_new,
+        .birth_fd = none_birth_fd,
+        .place = none_place,
+        .main_exited = none_main_exited,
+        .is_empty = none_is_empty,
+        .signal = none_group_signal,
+        .kill = none_group_kill,
+        .read_stat = none_read_stat,
+        .has_pid = none_has_pid,
+        .release = none_release,
+};
+
+int isolation_none_new(sd_event *event, Isolation **ret) {
+        NoneIsolation *isolation = g_new0(NoneIsolation, 1);
+
+        isolation->base = (Isolation){ .ops = &none_ops, .event = event };
+        isolation->groups = g_hash_table_new(NULL, NULL);
+        int r = orphans_new(event, on_reaped, isolation, &isolation->orphans);
+        if (r < 0) {
+                none_free(&isolation->base);
+                return r;
+        }
+        *ret = &isolation->base;
+        return 0;
+}

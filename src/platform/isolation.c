@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "platform/isolation.h"
+
+#include "basic/macro.h"
+#include "platform/isolation-internal.h"
+
+#include <string.h>
+
+static const char *const kind_names[_ISOLATION_KIND_MAX] = {
+        [ISOLATION_AUTO] = "auto",
+        [ISOLATION_CGROUP] = "cgroup",
+        [ISOLATION_NONE] = "none",
+};
+
+int isolation_kind_from_string(const char *text) {
+        for (int i = 0; i < _ISOLATION_KIND_MAX; i++) {
+                if (strcmp(kind_names[i], text) == 0) {
+                        return i;
+                }
+        }
+        return -EINVAL;
+}
+
+int isolation_new(
+                sd_event *event,
+                IsolationKind wanted,
+                const char *cgroup_root,
+                const char *instance,
+                Isolation **ret) {
+        int r = -EOPNOTSUPP;
+
+        if (wanted != ISOLATION_NONE) {
+                r = isolation_cgroup_new(event, cgroup_root, instance, ret);
+        }
+        if (r < 0 && wanted != ISOLATION_CGROUP) {
+                r = isolation_none_new(event, ret);
+        }
+        return r;
+}
+
+void isolation_free(Isolation *isolation) {
+        if (isolation) {
+                isolation->ops->free(isolation);
+        }
+}
+
+const char *isolation_name(const Isolation *isolation) {
+        return isolation->ops->name;
+}
+
+bool isolation_is_complete(const Isolation *isolation) {
+        return isolation->ops->complete;
+}
+
+void isolation_group_init(IsolationGroup *group, Isolation *isolation, const IsolationGroupSpec *spec) {
+        group->isolation = isolation;
+        group->path = g_strdup("");
+        group->unit = g_strdup("");
+        group->on_empty = spec->on_empty;
+        group->userdata = spec->userdata;
+}
+
+void isolation_group_done(IsolationGroup *group) {
+        g_free(group->path);
+        g_free(group->unit);
+}
+
+int isolation_group_new(Isolation *isolation, const IsolationGroupSpec *spec, IsolationGroup **ret) {
+        return isolation->ops->group_new(isolation, spec, ret);
+}
+
+int isolation_group_birth_fd(const IsolationGroup *group) {
+        return group->isolation->ops->birth_fd(group);
+}
+
+int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd) {
+        return group->isolation->ops->place(group, pid, pidfd);
+}
+
+void isolation_group_main_exited(IsolationGroup *group) {
+        group->isolation->ops->main_exited(group);
+}
+
+bool isolation_group_is_empty(IsolationGroup *group) {
+        return group->isolation->ops->is_empty(group);
+}
+
+void isolation_group_signal(IsolationGroup *group, int number) {
+        group->isolation->ops->signal(group, number);
+}
+
+void isolation_group_kill(IsolationGroup *group) {
+        group->isolation->ops->kill(group);
+}
+
+int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret) {
+        return group->isolation->ops->read_stat(group, ret);
+}
+
+bool isolation_group_has_pid(IsolationGroup *group, pid_t pid) {
+        return group->isolation->ops->has_pid(group, pid);
+}
+
+const char *isolation_group_path(const IsolationGroup *group) {
+        return group->path;
+}
+
+const char *isolation_group_unit(const IsolationGroup *group) {
+        return group->unit;
+}
+
+void isolation_group_release(IsolationGroup *group) {
+        if (group) {
+                group->isolation->ops->release(group);
+        }
+}

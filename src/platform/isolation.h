@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+/* What holds the processes of one start together: a group. A backend makes groups; which one is in use is
+ * found by trying, once. */
+
+typedef struct Isolation Isolation;
+typedef struct IsolationGroup IsolationGroup;
+
+typedef enum IsolationKind {
+        ISOLATION_AUTO,
+        ISOLATION_CGROUP, /* a folder of cgroup v2 that we may write */
+        ISOLATION_NONE,   /* process group, session, and a marker in the environment */
+        _ISOLATION_KIND_MAX,
+} IsolationKind;
+
+/* "auto", "cgroup", "none"; -EINVAL. */
+int isolation_kind_from_string(const char *text);
+
+/* The environment variable by which ISOLATION_NONE knows whose a re-parented stranger is. */
+#define ISOLATION_MARKER "PM2D_UNIQUE_ID"
+
+typedef struct IsolationGroupSpec {
+        uint32_t id;
+        uint64_t generation;   /* differs with every start of the id */
+        const char *unique_id; /* the value of the marker */
+        /* Called from the loop, never from within a call of this interface: the last process went. */
+        void (*on_empty)(void *userdata);
+        void *userdata;
+} IsolationGroupSpec;
+
+typedef struct IsolationStat {
+        uint64_t memory_bytes;
+        uint64_t cpu_usec;
+        uint32_t tasks;
+} IsolationStat;
+
+/* wanted: ISOLATION_AUTO takes the best that works. instance: a word that differs between supervisors of one
+ * machine. cgroup_root: a folder to work in, NULL: below the cgroup of the supervisor. */
+int isolation_new(
+                sd_event *event,
+                IsolationKind wanted,
+                const char *cgroup_root,
+                const char *instance,
+                Isolation **ret);
+/* After all groups are released. */
+void isolation_free(Isolation *isolation);
+
+const char *isolation_name(const Isolation *isolation);
+/* Whether no descendant can get out. */
+bool isolation_is_complete(const Isolation *isolation);
+
+int isolation_group_new(Isolation *isolation, const IsolationGroupSpec *spec, IsolationGroup **ret);
+
+/* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
+int isolation_group_birth_fd(const IsolationGroup *group);
+
+/* The gated child is the main process of the group from now on. Returns 1 when it is in its place. */
+int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd);
+
+/* The main process has been reaped. */
+void isolation_group_main_exited(IsolationGroup *group);
+
+/* Whether no process is left in it, asked of the kernel. */
+bool isolation_group_is_empty(IsolationGroup *group);
+
+/* Send a signal to every process of it. */
+void isolation_group_signal(IsolationGroup *group, int number);
+
+/* SIGKILL to every process, also those that are being made. */
+void isolation_group_kill(IsolationGroup *group);
+
+int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret);
+bool isolation_group_has_pid(IsolationGroup *group, pid_t pid);
+
+/* The cgroup relative to the root of its hierarchy and the unit that holds it; "" where there is none. */
+const char *isolation_group_path(const IsolationGroup *group);
+const char *isolation_group_unit(const IsolationGroup *group);
+
+/* Give the group back. Processes that are still in it are left alone. */
+void isolation_group_release(IsolationGroup *group);

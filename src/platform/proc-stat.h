@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Facts about processes from /proc (proc(5)). A pid that is gone gives -ESRCH. */
+
+typedef struct ProcStat {
+        pid_t parent;
+        pid_t session;
+        uint32_t threads;
+        uint64_t cpu_usec;
+        uint64_t resident_bytes;
+        bool zombie;
+} ProcStat;
+
+int proc_stat_read(pid_t pid, ProcStat *ret);
+
+/* Bytes resident of one process: the cheap part of the above. 0 if it is gone. */
+uint64_t proc_resident_bytes(pid_t pid);
+
+/* Append the pids of the children of a process, zombies included. */
+void proc_list_children(pid_t pid, GArray *pids);
+
+/* Whether the environment that a process was executed with has exactly this assignment. */
+bool proc_has_variable(pid_t pid, const char *assignment);
+
+/* The cgroup v2 of a process relative to the root of the hierarchy; freed by the caller. */
+int proc_cgroup_path(pid_t pid, char **ret);

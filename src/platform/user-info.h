@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+/* What the user database says of a user (getpwuid(3), getgrouplist(3)). */
+typedef struct UserInfo {
+        uid_t uid;
+        gid_t gid;
+        char *name; /* the number as text if the uid has no entry */
+        char *home; /* "/" if it has none */
+        char *shell;
+} UserInfo;
+
+/* Asks the name service, which may take its time: once for each user. */
+UserInfo *user_info_new(uid_t uid);
+void user_info_free(UserInfo *info);
