@@ -6,8 +6,8 @@
 #include "bus/bus-describe.h"
 #include "bus/bus-error.h"
 #include "bus/bus-internal.h"
+#include "bus/org.pm2.Manager.h"
 #include "core/target.h"
-#include "org.pm2.Manager.h"
 
 #include <string.h>
 

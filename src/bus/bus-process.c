@@ -9,7 +9,7 @@
 #include "bus/bus-describe.h"
 #include "bus/bus-error.h"
 #include "bus/bus-internal.h"
-#include "org.pm2.Process.h"
+#include "bus/org.pm2.Process.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

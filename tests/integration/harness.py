@@ -532,9 +532,8 @@ class Result(unittest.TextTestResult):
 
 def main():
     """Run the cases of the calling file. Exit status 77 if all of them were skipped."""
-    program_ = unittest.main(testRunner=functools.partial(unittest.TextTestRunner, resultclass=Result, verbosity=2),
-                             exit=False)
-    result = program_.result
+    runner = unittest.TextTestRunner(resultclass=Result, verbosity=2)
+    result = unittest.main(testRunner=runner, exit=False).result
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(77 if result.testsRun and len(result.skipped) == result.testsRun else 0)

@@ -14,7 +14,12 @@
 #define START (GROUP_COMMON | GROUP_JSON | GROUP_CALL | GROUP_ATTRIBUTES | GROUP_START | GROUP_QUIET)
 #define LOGS  (GROUP_COMMON | GROUP_JSON | GROUP_LOGS)
 
-#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+/* Texts that live as long as the test. */
+#define WORDS(...)                                                                                          \
+        ({                                                                                                  \
+                static const char *const words_[] = { __VA_ARGS__, NULL };                                  \
+                words_;                                                                                     \
+        })
 
 static const char *positional(const Arguments *arguments, unsigned index) {
         return index < arguments->positional->len ? g_ptr_array_index(arguments->positional, index) : NULL;
@@ -109,11 +114,10 @@ static void test_parse_wrong(void) {
                 "--no-no-restart", "-sx",     "--no-env",         "--only", "--jsonx",
         };
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                const char *const words[] = { wrong[i], NULL };
                 g_autofree char *message = NULL;
                 Arguments arguments;
-                g_assert_cmpint(arguments_parse(WORDS(wrong[i]), START, true, &arguments, &message),
-                                ==,
-                                -EINVAL);
+                g_assert_cmpint(arguments_parse(words, START, true, &arguments, &message), ==, -EINVAL);
                 g_assert_nonnull(message);
                 arguments_done(&arguments);
         }
@@ -226,11 +230,10 @@ static void test_attributes_wrong(void) {
                 { "--set", "=" }, { "--set", "\xff=1" }, { "--timeout", "soon" },
         };
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                const char *const words[] = { wrong[i][0], wrong[i][1], NULL };
                 pm2_options *options = NULL;
                 g_autofree char *message = NULL;
-                g_assert_cmpint(add_attributes(WORDS(wrong[i][0], wrong[i][1]), &options, &message),
-                                ==,
-                                -EINVAL);
+                g_assert_cmpint(add_attributes(words, &options, &message), ==, -EINVAL);
                 g_assert_nonnull(message);
                 (void) pm2_options_free(options);
         }
