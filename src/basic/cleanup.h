@@ -13,7 +13,7 @@ static inline void cleanup_free(void *p) {
         free(*(void **) p);
 }
 
-static inline void cleanup_close(int *fd) {
+static inline void cleanup_close(const int *fd) {
         (void) close_fd(*fd);
 }
 

@@ -16,25 +16,26 @@ int change_begin(Change *change, Ctl *ctl, const char *done) {
         return pm2_value_new_array(&change->processes);
 }
 
-static int change_take(Change *change, const pm2_value *processes) {
-        for (size_t i = 0; i < pm2_value_get_length(processes); i++) {
+int change_collect(pm2_value *array, const pm2_value *processes) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < pm2_value_get_length(processes); i++) {
                 pm2_value *copy = NULL;
-                int r = pm2_value_copy(pm2_value_get_item(processes, i), &copy);
+                r = pm2_value_copy(pm2_value_get_item(processes, i), &copy);
                 if (r >= 0) {
-                        r = pm2_value_add_value(change->processes, NULL, copy);
+                        r = pm2_value_add_value(array, NULL, copy);
                 }
                 if (r < 0) {
                         (void) pm2_value_free(copy);
-                        return r;
                 }
         }
-        return 0;
+        return r;
 }
 
 bool change_add(Change *change, int r, pm2_value *processes) {
         change->tried++;
         if (r >= 0) {
-                r = change_take(change, processes);
+                r = change_collect(change->processes, processes);
                 (void) pm2_value_free(processes);
         }
         if (r >= 0) {

@@ -14,6 +14,9 @@ typedef struct Change {
         bool partial; /* something was done in spite of a failure */
 } Change;
 
+/* Add copies of the processes to an array. -ENOMEM. */
+int change_collect(pm2_value *array, const pm2_value *processes);
+
 /* -ENOMEM. */
 int change_begin(Change *change, Ctl *ctl, const char *done);
 

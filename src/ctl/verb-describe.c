@@ -3,6 +3,7 @@
 /* describe: all facts of a process in sections. What this pm2ctl does not know by name comes last under
  * the supervisor's own names, so that a newer one loses nothing. */
 
+#include "change.h"
 #include "i18n.h"
 #include "output.h"
 #include "text.h"
@@ -179,23 +180,6 @@ static void print_described(const Ctl *ctl, const pm2_value *processes, bool *fi
         }
 }
 
-/* Add copies of the processes to an array. */
-static int collect(pm2_value *array, const pm2_value *processes) {
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && i < pm2_value_get_length(processes); i++) {
-                pm2_value *copy = NULL;
-                r = pm2_value_copy(pm2_value_get_item(processes, i), &copy);
-                if (r >= 0) {
-                        r = pm2_value_add_value(array, NULL, copy);
-                }
-                if (r < 0) {
-                        (void) pm2_value_free(copy);
-                }
-        }
-        return r;
-}
-
 int verb_describe(Ctl *ctl, const Arguments *arguments) {
         pm2_value *all = NULL;
         int status = EXIT_OK;
@@ -210,7 +194,7 @@ int verb_describe(Ctl *ctl, const Arguments *arguments) {
                         status = print_failure(ctl, described);
                         continue;
                 }
-                r = collect(all, processes);
+                r = change_collect(all, processes);
                 (void) pm2_value_free(processes);
         }
         if (r < 0) {

@@ -42,7 +42,7 @@ static uint64_t call_timeout(const pm2_options *options) {
 /* Move the process of an id from the list into the array; the search goes on from where the last one was
  * found, as both are in the order of ids. */
 static int move_process(pm2_value *list, size_t *cursor, uint32_t id, pm2_value *array) {
-        for (size_t n = 0; n < list->length; n++) {
+        for (size_t n = 0; list && n < list->length; n++) {
                 size_t i = (*cursor + n) % list->length;
                 pm2_value *process = list->items[i];
                 if (!process || pm2_process_get_id(process) != id) {
@@ -171,6 +171,22 @@ static int add_caller(const pm2_options *options, bool with_cwd, pm2_options **r
         return 0;
 }
 
+static bool option_is_true(const pm2_options *options, const char *key) {
+        const Option *option = options_find(options, key);
+        return option && option->type == OPTION_BOOL && option->boolean;
+}
+
+/* Whether the script is what names existing processes, by the supervisor's own rule. Those keep the folder
+ * that they have: the caller's is not meant for them. */
+static bool names_existing(pm2_client *client, const char *script, const pm2_options *options) {
+        _cleanup_value_ pm2_value *processes = NULL;
+
+        if (pm2_options_has(options, "name") || option_is_true(options, "force")) {
+                return false;
+        }
+        return pm2_describe(client, script, &processes) >= 0 && pm2_value_get_length(processes) > 0;
+}
+
 static int start(
                 pm2_client *client,
                 const char *member,
@@ -185,7 +201,8 @@ static int start(
         if (r < 0) {
                 return r;
         }
-        r = add_caller(options, true, &complete);
+        bool document = strcmp(member, "StartJson") == 0;
+        r = add_caller(options, document || !names_existing(client, text, options), &complete);
         if (r < 0) {
                 return client_fail(client, r, "cannot prepare the call: %m");
         }
@@ -248,11 +265,6 @@ PM2_EXPORT int pm2_stop(
         return change_target(client, "Stop", target, NULL, options, ret_processes);
 }
 
-static bool wants_environment(const pm2_options *options) {
-        const Option *option = options_find(options, "update_env");
-        return option && option->type == OPTION_BOOL && option->boolean;
-}
-
 PM2_EXPORT int pm2_restart(
                 pm2_client *client,
                 const char *target,
@@ -260,7 +272,7 @@ PM2_EXPORT int pm2_restart(
                 pm2_value **ret_processes) {
         _cleanup_options_ pm2_options *complete = NULL;
 
-        if (wants_environment(options)) {
+        if (option_is_true(options, "update_env")) {
                 int r = add_caller(options, false, &complete);
                 if (r < 0) {
                         return client_fail(client, r, "cannot prepare the call: %m");

@@ -99,7 +99,7 @@ int manager_submit(
                 Command *command = command_new(verb, operation);
                 if (launches) {
                         Change *change = &g_array_index(changes, Change, i);
-                        bool new_env = request->caller_env && (request->update_env || verb == COMMAND_START);
+                        bool new_env = request->caller_env && request->update_env;
                         command_set_config(
                                         command,
                                         change->config,

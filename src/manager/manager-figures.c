@@ -8,7 +8,7 @@
 #define SAMPLE_USEC_MIN (USEC_PER_SEC / 2)
 
 /* Percent of one core since the last sample; the first is taken from the start. A sample younger than half a
- * second is used again, or figures of busy readers would be noise. */
+ * second is used again, and a younger process counted as that old, or the figures would be noise. */
 static double sample_cpu(ProcessHandle *handle, uint64_t cpu_usec) {
         uint64_t now_usec = now_boottime_usec();
         bool first = handle->cpu_sample_boottime_usec == 0;
@@ -19,7 +19,7 @@ static double sample_cpu(ProcessHandle *handle, uint64_t cpu_usec) {
         if (!first && now_usec - since_usec < SAMPLE_USEC_MIN) {
                 return handle->cpu_percent;
         }
-        uint64_t elapsed_usec = now_usec > since_usec ? now_usec - since_usec : 1;
+        uint64_t elapsed_usec = MAX(now_usec - since_usec, SAMPLE_USEC_MIN);
         uint64_t used_usec = cpu_usec > before_usec ? cpu_usec - before_usec : 0;
         handle->cpu_sample_boottime_usec = now_usec;
         handle->cpu_sample_usec = cpu_usec;

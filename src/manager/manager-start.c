@@ -225,12 +225,22 @@ static int start_declared(
         return r;
 }
 
+/* Where the caller stands is no change to what was declared. */
+static void drop_attribute(Request *request, const char *name) {
+        for (guint i = request->attributes->len; i > 0; i--) {
+                const ValueEntry *entry = request->attributes->pdata[i - 1];
+                if (strcmp(entry->key, name) == 0) {
+                        (void) g_ptr_array_remove_index(request->attributes, i - 1);
+                }
+        }
+}
+
 /* Start what exists: all that match and do not run. */
 static int start_existing(
                 Manager *manager,
                 const ManagerCall *call,
                 GPtrArray *processes,
-                const Request *request,
+                Request *request,
                 Operation **ret,
                 Error *error) {
         g_autoptr(GPtrArray) idle = g_ptr_array_new();
@@ -244,6 +254,7 @@ static int start_existing(
         if (idle->len == 0 && processes->len > 0) {
                 return refuse_alive(processes->pdata[0], error);
         }
+        drop_attribute(request, "cwd");
         return manager_submit(manager, call, idle, COMMAND_START, request, ret, error);
 }
 
@@ -253,7 +264,8 @@ int manager_start(
                 const char *script,
                 Operation **ret,
                 Error *error) {
-        const unsigned keys = REQUEST_FORCE | REQUEST_START | REQUEST_ENVIRONMENT | REQUEST_ATTRIBUTES;
+        const unsigned keys = REQUEST_FORCE | REQUEST_START | REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV |
+                              REQUEST_ATTRIBUTES;
         g_auto(Request) request = { 0 };
         g_autoptr(GPtrArray) existing = NULL;
         g_auto(Error) no_target = { 0 };
@@ -287,7 +299,8 @@ int manager_start_target(
 
         int r = shutdown_refuse(manager, error);
         if (r >= 0) {
-                r = request_parse(&request, call->options, REQUEST_ENVIRONMENT | REQUEST_ATTRIBUTES, error);
+                const unsigned keys = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_ATTRIBUTES;
+                r = request_parse(&request, call->options, keys, error);
         }
         if (r >= 0) {
                 r = target_resolve(manager->registry, &call->caller, target, &processes, error);
@@ -314,6 +327,13 @@ static int check_declared(
                 if (r < 0) {
                         return r;
                 }
+        }
+        if (request->cwd && app->config->cwd) {
+                g_autofree char *cwd = file_name_resolve(
+                                app->config->cwd,
+                                request->cwd,
+                                manager_user(manager, call->caller.uid)->home);
+                set_text(app->config, "cwd", cwd);
         }
         return check_app(manager, call->caller.uid, app, error);
 }

@@ -156,7 +156,8 @@ const char *pm2_last_error_message(const pm2_client *client);
  * -ECONNRESET; the calls that only read are then tried once more. */
 
 /* Start a script (a path, a command) or what names existing stopped processes. options: any attribute of
- * an app, "force", "start". "cwd" and "caller_env" are the caller's unless given. */
+ * an app, "force", "start". "cwd" and "caller_env" are the caller's unless given; existing processes keep
+ * the "cwd" that they have. */
 int pm2_start(pm2_client *client, const char *script, const pm2_options *options, pm2_value **ret_processes);
 
 /* Start what a JSON text declares: one app, an array of apps, or {"apps": [...]}. options: "only",
