@@ -3,7 +3,7 @@
 """Make the sd-bus vtable of an interface from its introspection XML, so that names, signatures, argument names
 and property flags stand in one place. Handlers are bound by name:
 
-    method Start of org.pm2.Manager      -> manager_method_start()
+    method Start of org.pm2.Manager      -> manager_method_start(), called by bus_dispatch()
     every property                       -> manager_get_property()
     signal ProcessEvent                  -> only declared in the vtable
 
@@ -41,7 +41,7 @@ def main():
     interface = ElementTree.parse(source).getroot().find("interface")
     name = interface.get("name")
     prefix = snake(name.rsplit(".", 1)[1])
-    declarations, rows = [], []
+    declarations, rows, handlers = [], [], []
     for method in interface.findall("method"):
         handler = f"{prefix}_method_{snake(method.get('name'))}"
         declarations.append(
@@ -50,8 +50,9 @@ def main():
         rows.append(
             f'SD_BUS_METHOD_WITH_ARGS("{method.get("name")}", '
             f"{args_macro('SD_BUS_ARGS', arguments(method, 'in'))}, "
-            f"{args_macro('SD_BUS_RESULT', arguments(method, 'out'))}, {handler}, SD_BUS_VTABLE_UNPRIVILEGED),"
+            f"{args_macro('SD_BUS_RESULT', arguments(method, 'out'))}, {prefix}_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),"
         )
+        handlers.append(f'{{ "{method.get("name")}", {handler} }},')
     for signal in interface.findall("signal"):
         found = ", ".join(f'"{a.get("type")}", {a.get("name")}' for a in signal.findall("arg"))
         rows.append(
@@ -70,9 +71,14 @@ def main():
     )
     with open(output, "w", encoding="utf-8") as out:
         out.write(f"/* Made by tools/gen-vtable.py from {name}.xml. */\n#pragma once\n\n")
-        out.write("#include <systemd/sd-bus.h>\n\n")
+        out.write('#include "bus/bus-dispatch.h"\n\n#include <systemd/sd-bus.h>\n\n')
         out.write(f'#define {prefix.upper()}_INTERFACE "{name}"\n\n')
         out.write("\n".join(declarations) + "\n\n")
+        out.write(f"static const BusMethod {prefix}_methods[] = {{\n")
+        out.write("".join(f"        {handler}\n" for handler in handlers))
+        out.write("        { NULL, NULL },\n};\n\n")
+        out.write(f"static int {prefix}_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error) {{\n")
+        out.write(f"        return bus_dispatch(userdata, message, {prefix}_methods, error);\n}}\n\n")
         out.write(f"static const sd_bus_vtable {prefix}_vtable[] = {{\n        SD_BUS_VTABLE_START(0),\n")
         out.write("".join(f"        {row}\n" for row in rows))
         out.write("        SD_BUS_VTABLE_END\n};\n")

@@ -44,6 +44,29 @@ static char *base_directory(const char *variable, const char *home, const char *
         return fallback ? join(fallback, "pm2") : NULL;
 }
 
+static int check_complete(InstancePaths *paths) {
+        bool complete = paths->state_dir && paths->runtime_dir && paths->config_dir && paths->socket_path &&
+                        paths->lock_path && paths->log_dir && paths->pid_dir;
+
+        if (!complete) {
+                instance_paths_done(paths);
+        }
+        return complete ? 0 : -ENOMEM;
+}
+
+int instance_paths_init_system(InstancePaths *paths) {
+        *paths = (InstancePaths){
+                .state_dir = strdup("/var/lib/pm2"),
+                .runtime_dir = strdup("/run/pm2"),
+                .config_dir = strdup("/etc/pm2"),
+                .socket_path = strdup("/run/pm2/bus"),
+                .lock_path = strdup("/var/lib/pm2/lock"),
+                .log_dir = strdup("/var/log/pm2"),
+                .pid_dir = strdup("/run/pm2/pids"),
+        };
+        return check_complete(paths);
+}
+
 int instance_paths_init(InstancePaths *paths) {
         _cleanup_free_ char *home = NULL;
 
@@ -58,13 +81,15 @@ int instance_paths_init(InstancePaths *paths) {
                 const char *runtime = absolute_env("XDG_RUNTIME_DIR");
                 paths->runtime_dir = runtime ? join(runtime, "pm2") : join(paths->state_dir, "run");
                 paths->lock_path = join(paths->state_dir, "lock");
+                paths->log_dir = join(paths->state_dir, "logs");
+                paths->pid_dir = join(paths->state_dir, "pids");
         }
         if (paths->runtime_dir) {
                 paths->socket_path = join(paths->runtime_dir, "bus");
         }
-        if (!paths->socket_path || !paths->config_dir || !paths->lock_path) {
-                instance_paths_done(paths);
-                return -ENOMEM;
+        r = check_complete(paths);
+        if (r < 0) {
+                return r;
         }
         if (strlen(paths->socket_path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path)) {
                 instance_paths_done(paths);
@@ -79,5 +104,7 @@ void instance_paths_done(InstancePaths *paths) {
         free(paths->config_dir);
         free(paths->socket_path);
         free(paths->lock_path);
+        free(paths->log_dir);
+        free(paths->pid_dir);
         *paths = (InstancePaths){ 0 };
 }

@@ -8,6 +8,8 @@ typedef struct InstancePaths {
         char *state_dir;   /* $XDG_STATE_HOME/pm2, else ~/.local/state/pm2 */
         char *runtime_dir; /* $XDG_RUNTIME_DIR/pm2, else <state_dir>/run; never below /tmp by our choice */
         char *config_dir;  /* $XDG_CONFIG_HOME/pm2, else ~/.config/pm2 */
+        char *log_dir;     /* <state_dir>/logs */
+        char *pid_dir;     /* <state_dir>/pids */
         char *socket_path; /* <runtime_dir>/bus: the private D-Bus socket */
         char *lock_path;   /* <state_dir>/lock: held by the one running supervisor */
 } InstancePaths;
@@ -15,4 +17,7 @@ typedef struct InstancePaths {
 /* The user instance of the calling user. -ENOENT: it has no home; -ENAMETOOLONG: the socket's path does not
  * fit a socket address; -ENOMEM. Ended with instance_paths_done(). */
 int instance_paths_init(InstancePaths *paths);
+
+/* The system instance: /var/lib/pm2, /run/pm2, /etc/pm2; log_dir and pid_dir have a folder for each user. */
+int instance_paths_init_system(InstancePaths *paths);
 void instance_paths_done(InstancePaths *paths);

@@ -6,6 +6,7 @@
 #include "bus/bus-internal.h"
 
 #include <systemd/sd-id128.h>
+#include <unistd.h>
 
 static void free_slot(void *slot) {
         (void) sd_bus_slot_unref(slot);
@@ -62,10 +63,10 @@ static int start_bus(BusConnection *connection, int fd) {
         return r < 0 ? r : sd_bus_start(connection->bus);
 }
 
-static int attach_objects(BusConnection *connection) {
+static int attach_objects(BusConnection *connection, sd_bus_message_handler_t on_lost, void *userdata) {
         sd_bus_slot *slot = NULL;
 
-        int r = bus_driver_attach(connection);
+        int r = connection->broker ? 0 : bus_driver_attach(connection);
         if (r >= 0) {
                 r = bus_manager_attach(connection);
         }
@@ -80,8 +81,8 @@ static int attach_objects(BusConnection *connection) {
                                 "/org/freedesktop/DBus/Local",
                                 "org.freedesktop.DBus.Local",
                                 "Disconnected",
-                                on_disconnected,
-                                connection);
+                                on_lost,
+                                userdata);
         }
         if (r >= 0) {
                 g_ptr_array_add(connection->slots, slot);
@@ -98,9 +99,10 @@ int bus_connection_new(BusServer *server, int fd, uid_t uid, gid_t gid, BusConne
         connection->slots = g_ptr_array_new_with_free_func(free_slot);
         connection->caller = (Caller){ .uid = uid, .gid = gid, .via = "private-socket" };
         g_queue_init(&connection->requests);
+        g_queue_init(&connection->waiting_calls);
         int r = start_bus(connection, fd);
         if (r >= 0) {
-                r = attach_objects(connection);
+                r = attach_objects(connection, on_disconnected, connection);
         }
         if (r >= 0) {
                 r = sd_event_add_post(server->event, &connection->ready_source, on_first_turns, connection);
@@ -113,13 +115,46 @@ int bus_connection_new(BusServer *server, int fd, uid_t uid, gid_t gid, BusConne
         return 0;
 }
 
+int bus_connection_new_broker(
+                BusServer *server,
+                sd_bus *bus,
+                bool system,
+                sd_bus_message_handler_t on_lost,
+                void *userdata,
+                BusConnection **ret) {
+        BusConnection *connection = g_new0(BusConnection, 1);
+
+        connection->server = server;
+        connection->bus = bus;
+        connection->broker = true;
+        connection->slots = g_ptr_array_new_with_free_func(free_slot);
+        g_queue_init(&connection->requests);
+        g_queue_init(&connection->waiting_calls);
+        /* A user bus lets nobody in but its user (and root, who may do as the user). */
+        connection->caller = (Caller){ .uid = geteuid(), .gid = getegid(), .via = "bus" };
+        if (system) {
+                connection->known_callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        }
+        (void) sd_bus_set_close_on_exit(bus, 0);
+        int r = attach_objects(connection, on_lost, userdata);
+        if (r < 0) {
+                bus_connection_free(connection);
+                return r;
+        }
+        g_ptr_array_add(server->connections, connection);
+        *ret = connection;
+        return 0;
+}
+
 void bus_connection_free(BusConnection *connection) {
+        bus_dispatch_forget(connection);
         bus_requests_forget(connection);
         if (connection->server->signals) {
                 bus_signals_forget_connection(connection->server->signals, connection);
         }
         (void) sd_event_source_disable_unref(connection->ready_source);
         g_ptr_array_unref(connection->slots);
+        g_clear_pointer(&connection->known_callers, g_hash_table_unref);
         if (connection->bus) {
                 (void) sd_bus_detach_event(connection->bus);
                 (void) sd_bus_close_unref(connection->bus);

@@ -3,6 +3,7 @@
 
 /* Between the files of the D-Bus face. */
 
+#include "bus/bus-dispatch.h"
 #include "bus/bus-server.h"
 #include "manager/manager.h"
 
@@ -16,15 +17,18 @@
 
 typedef struct BusSignals BusSignals;
 
-/* One connection: a peer of the private socket. */
-typedef struct BusConnection {
+/* One connection: a peer of the private socket, or the message bus. */
+struct BusConnection {
         BusServer *server; /* weak */
         sd_bus *bus;
         sd_event_source *ready_source; /* until the first messages were read */
         GPtrArray *slots;              /* of sd_bus_slot */
-        Caller caller;
-        GQueue requests; /* of BusRequest */
-} BusConnection;
+        bool broker;                   /* the message bus: many callers */
+        Caller caller;                 /* of the method call that is being handled */
+        GHashTable *known_callers;     /* unique name -> uid; NULL: the caller is always the same */
+        GQueue waiting_calls;          /* see bus-dispatch.c */
+        GQueue requests;               /* of BusRequest */
+};
 
 struct BusServer {
         sd_event *event;
@@ -41,7 +45,23 @@ static inline const Caller *bus_caller(const BusConnection *connection) {
         return &connection->caller;
 }
 
+/* Who looks: on a message bus a property has no caller, and holds nothing private. */
+static inline Caller bus_viewer(const BusConnection *connection) {
+        return connection->broker ? (Caller){ .uid = 0, .via = "bus" } : connection->caller;
+}
+
+/* bus-dispatch.c */
+void bus_dispatch_forget(BusConnection *connection);
+
 /* bus-connection.c */
+/* The connection is among those of the server. bus is taken over. */
+int bus_connection_new_broker(
+                BusServer *server,
+                sd_bus *bus,
+                bool system,
+                sd_bus_message_handler_t on_lost,
+                void *userdata,
+                BusConnection **ret);
 int bus_connection_new(BusServer *server, int fd, uid_t uid, gid_t gid, BusConnection **ret);
 void bus_connection_free(BusConnection *connection);
 /* Not ready yet, or gone: nothing is sent to it. */

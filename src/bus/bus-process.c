@@ -28,7 +28,8 @@ static Process *process_at(const BusConnection *connection, const char *path) {
                 return NULL;
         }
         Process *process = registry_get(registry, id);
-        return process && caller_may_control(bus_caller(connection), process->owner) ? process : NULL;
+        Caller viewer = bus_viewer(connection);
+        return process && caller_may_control(&viewer, process->owner) ? process : NULL;
 }
 
 static int call_process(
@@ -290,6 +291,11 @@ static int process_get_property(
         if (!process) {
                 return -ESTALE;
         }
+        /* Everybody reads the system bus: arguments hold passwords all too often. */
+        if (connection->broker && manager_is_system(connection->server->manager) &&
+            strcmp(property, "Args") == 0) {
+                return sd_bus_message_append(reply, "as", 0);
+        }
         for (size_t i = 0; i < ELEMENTS(properties); i++) {
                 if (strcmp(properties[i].name, property) == 0) {
                         return properties[i].write ? properties[i].write(reply, process)
@@ -317,6 +323,7 @@ static int enumerate_processes(
                 sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error) {
         const BusConnection *connection = userdata;
         const Registry *registry = manager_registry(connection->server->manager);
+        const Caller viewer = bus_viewer(connection);
         char **nodes = calloc(
                         registry_count(registry) + 1, sizeof(char *)); /* sd-bus frees it with free() */
         size_t n = 0;
@@ -324,7 +331,7 @@ static int enumerate_processes(
         for (size_t i = 0; nodes && i < registry_count(registry); i++) {
                 const Process *process = registry_at(registry, i);
                 char *path = NULL;
-                if (!caller_may_control(bus_caller(connection), process->owner)) {
+                if (!caller_may_control(&viewer, process->owner)) {
                         continue;
                 }
                 if (asprintf(&path, PROCESS_PATH_PREFIX "%" PRIu32, process->id) >= 0) {

@@ -71,6 +71,17 @@ static void on_operation_done(void *userdata, const Error *error, const GArray *
         }
 }
 
+/* Of one client: on a message bus all share the connection. */
+static unsigned pending_calls_of(const BusConnection *connection, const char *sender) {
+        unsigned count = 0;
+
+        for (const GList *item = connection->requests.head; item; item = item->next) {
+                const BusRequest *request = item->data;
+                count += g_strcmp0(sd_bus_message_get_sender(request->call), sender) == 0;
+        }
+        return count;
+}
+
 static int request_new(
                 BusConnection *connection,
                 sd_bus_message *message,
@@ -79,12 +90,13 @@ static int request_new(
                 Error *error) {
         uint64_t limit = manager_settings(connection->server->manager)->pending_calls_max;
 
-        if (g_queue_get_length(&connection->requests) >= limit) {
+        unsigned pending = pending_calls_of(connection, sd_bus_message_get_sender(message));
+        if (pending >= limit) {
                 return error_set(
                                 error,
                                 ERROR_BUSY,
                                 "%u calls of this client wait already (setting pending_calls_max)",
-                                g_queue_get_length(&connection->requests));
+                                pending);
         }
         BusRequest *request = g_new0(BusRequest, 1);
         request->connection = connection;

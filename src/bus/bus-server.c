@@ -25,7 +25,7 @@ static int accept_peer(BusServer *server, int fd) {
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) {
                 return -errno;
         }
-        if (credentials.uid != geteuid() && credentials.uid != 0) {
+        if (!manager_is_system(server->manager) && credentials.uid != geteuid() && credentials.uid != 0) {
                 return -EPERM;
         }
         if (server->connections->len >= manager_settings(server->manager)->peers_max) {
@@ -57,7 +57,7 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t revents, v
         return 0;
 }
 
-static int listen_at(const char *socket_path) {
+static int listen_at(const char *socket_path, mode_t mode) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -72,7 +72,7 @@ static int listen_at(const char *socket_path) {
                 return -errno;
         }
         if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            chmod(socket_path, 0600) < 0 || listen(fd, SOMAXCONN) < 0) {
+            chmod(socket_path, mode) < 0 || listen(fd, SOMAXCONN) < 0) {
                 return -errno;
         }
         return steal_fd(&fd);
@@ -84,7 +84,8 @@ int bus_server_new(sd_event *event, Manager *manager, const char *socket_path, B
         server->event = sd_event_ref(event);
         server->manager = manager;
         server->connections = g_ptr_array_new_with_free_func(free_connection);
-        server->listen_fd = listen_at(socket_path);
+        /* Anybody may talk to the system instance, about processes of its own. */
+        server->listen_fd = listen_at(socket_path, manager_is_system(manager) ? 0666 : 0600);
         int r = server->listen_fd;
         if (r >= 0) {
                 server->socket_path = g_strdup(socket_path);

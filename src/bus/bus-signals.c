@@ -50,6 +50,9 @@ static void drop_slow_readers(BusServer *server) {
         for (guint i = server->connections->len; i > 0; i--) {
                 BusConnection *connection = server->connections->pdata[i - 1];
                 uint64_t queued = 0;
+                if (connection->broker) {
+                        continue;
+                }
                 if (sd_bus_get_n_queued_write(connection->bus, &queued) >= 0 && queued > QUEUED_WRITES_MAX) {
                         log_warning("private socket: a client leaves %" PRIu64 " messages unread: closed",
                                     queued);

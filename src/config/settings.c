@@ -40,7 +40,7 @@ static const Setting table[] = {
           .type = SETTING_STRING,
           ROW(isolation),
           .fallback = "auto",
-          .choices = "auto cgroup none",
+          .choices = "auto scope group cgroup none",
           .help = "What holds the processes of an app together; auto takes the best that works." },
         { .name = "cgroup_root",
           .type = SETTING_STRING,

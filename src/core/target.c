@@ -108,6 +108,14 @@ static GPtrArray *select_plain(const Registry *registry, const Caller *caller, c
         return selected;
 }
 
+/* What is there and may not be commanded is refused, not denied: everybody sees it on the system bus. */
+static bool exists_for_others(const Registry *registry, const Caller *caller, const char *target) {
+        const Caller root = { .uid = 0, .via = caller->via };
+        g_autoptr(GPtrArray) found = NULL;
+
+        return caller->uid != 0 && target_resolve(registry, &root, target, &found, NULL) >= 0;
+}
+
 int target_resolve(
                 const Registry *registry,
                 const Caller *caller,
@@ -138,6 +146,10 @@ int target_resolve(
                 selected = select_processes(registry, caller, has_unique_id, target + strlen("uid:"));
         } else {
                 selected = select_plain(registry, caller, target);
+        }
+        if (selected->len == 0 && exists_for_others(registry, caller, target)) {
+                g_autofree char *quoted = error_quote(target);
+                return error_set(error, ERROR_ACCESS_DENIED, "%s belongs to another user", quoted);
         }
         if (selected->len == 0) {
                 g_autofree char *quoted = error_quote(target);

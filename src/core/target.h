@@ -6,8 +6,9 @@
 
 /* The processes that a caller means, by increasing id; a new array of borrowed Process pointers. Exact name,
  * else namespace, else id; "all"; "/regex/" on names; an object path; "name:x" "ns:x" "id:5" "uid:..." force
- * the kind. Processes that the caller may not control do not exist for it. NoSuchProcess if none matches,
- * InvalidData for a bad expression. "all" of an empty list is an empty array. */
+ * the kind. Processes that the caller may not control are not among them. NoSuchProcess if none matches,
+ * AccessDenied if others' alone do, InvalidData for a bad expression. "all" of an empty list is an empty
+ * array. */
 int target_resolve(
                 const Registry *registry,
                 const Caller *caller,

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* pm2d: options, settings, the lock of the instance, and the wiring of manager and faces on one loop. */
+/* pm2d: options, settings, and the lock of the instance; service.c does the rest. */
 
 #include "basic/cleanup.h"
 #include "basic/instance-paths.h"
 #include "basic/log.h"
 #include "basic/parse-util.h"
-#include "basic/sd-cleanup.h"
 #include "basic/time-util.h"
-#include "bus/bus-server.h"
 #include "config/settings.h"
-#include "manager/manager.h"
+#include "daemon/service.h"
 #include "platform/instance-lock.h"
 
 #include <fcntl.h>
@@ -19,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 enum {
@@ -30,6 +27,8 @@ enum {
 #define LOCK_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 static int arg_ready_fd = -EBADF;
+static bool arg_system;
+static bool arg_private;
 
 /* Tell who started us, on --ready-fd and in the log. */
 static void report_failure(const char *text) {
@@ -37,14 +36,6 @@ static void report_failure(const char *text) {
         if (arg_ready_fd >= 0) {
                 (void) dprintf(arg_ready_fd, "ERROR %s\n", text);
         }
-}
-
-static void report_ready(void) {
-        if (arg_ready_fd >= 0) {
-                (void) dprintf(arg_ready_fd, "READY\n");
-                arg_ready_fd = close_fd(arg_ready_fd);
-        }
-        (void) sd_notify(0, "READY=1");
 }
 
 /* open(2) must not give 0-2 to something else. */
@@ -55,11 +46,6 @@ static void open_standard_streams(void) {
                 fd = open("/dev/null", O_RDWR);
         } while (fd >= 0 && fd <= STDERR_FILENO);
         (void) close_fd(fd);
-}
-
-static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        manager_shut_down(userdata, "signal", EXIT_SUCCESS);
-        return 0;
 }
 
 static int block_signals(void) {
@@ -74,11 +60,11 @@ static int block_signals(void) {
         return RET_NERRNO(sigprocmask(SIG_BLOCK, &set, NULL));
 }
 
-/* A folder of ours that others cannot write: made 0700, 0755 is accepted. */
-static int own_folder(const char *path) {
+/* A folder of ours that others cannot write; 0755 is accepted. */
+static int own_folder(const char *path, mode_t mode) {
         struct stat status;
 
-        int r = make_directories(path, 0700);
+        int r = make_directories(path, mode);
         if (r < 0) {
                 return r;
         }
@@ -93,9 +79,11 @@ static int own_folder(const char *path) {
 
 static int check_folders(const InstancePaths *paths) {
         const char *folders[] = { paths->state_dir, paths->runtime_dir };
+        /* Users reach the socket of the system instance. */
+        const mode_t modes[] = { 0700, arg_system ? 0755 : 0700 };
 
         for (size_t i = 0; i < ELEMENTS(folders); i++) {
-                int r = own_folder(folders[i]);
+                int r = own_folder(folders[i], modes[i]);
                 if (r < 0) {
                         g_autofree char *text = g_strdup_printf(
                                         "%s: %s",
@@ -133,7 +121,7 @@ static int read_settings(Settings *settings, const InstancePaths *paths) {
 
         settings_init(settings);
         int r = settings_read_folder(settings, PM2D_SYSCONF_DIR, &error);
-        if (r >= 0) {
+        if (r >= 0 && strcmp(paths->config_dir, PM2D_SYSCONF_DIR) != 0) {
                 r = settings_read_folder(settings, paths->config_dir, &error);
         }
         if (r < 0) {
@@ -144,45 +132,13 @@ static int read_settings(Settings *settings, const InstancePaths *paths) {
         return 0;
 }
 
-/* Returns the exit status. */
-static int serve(const Settings *settings, const InstancePaths *paths) {
-        _cleanup_event_ sd_event *event = NULL;
-        Manager *manager = NULL;
-        BusServer *server = NULL;
-
-        int r = sd_event_new(&event);
-        if (r >= 0) {
-                r = manager_new(event, settings, paths, &manager);
-        }
-        if (r >= 0) {
-                r = sd_event_add_signal(event, NULL, SIGTERM, on_end_signal, manager);
-        }
-        if (r >= 0) {
-                r = sd_event_add_signal(event, NULL, SIGINT, on_end_signal, manager);
-        }
-        if (r >= 0) {
-                r = bus_server_new(event, manager, paths->socket_path, &server);
-        }
-        if (r < 0) {
-                report_failure("cannot start, see the log");
-        } else {
-                log_info("serving at %s", paths->socket_path);
-                report_ready();
-                r = sd_event_loop(event);
-        }
-        (void) sd_notify(0, "STOPPING=1");
-        bus_server_free(server);
-        manager_free(manager);
-        return r < 0 ? EXIT_FAILURE : r;
-}
-
 static int run(void) {
         InstancePaths paths;
         g_auto(Settings) settings = { 0 };
         _cleanup_close_ int lock_fd = -EBADF;
         int status = EXIT_FAILURE;
 
-        int r = instance_paths_init(&paths);
+        int r = arg_system ? instance_paths_init_system(&paths) : instance_paths_init(&paths);
         if (r < 0) {
                 g_autofree char *text =
                                 g_strdup_printf("no place for the files of an instance: %s", g_strerror(-r));
@@ -201,7 +157,15 @@ static int run(void) {
                 r = block_signals();
         }
         if (r >= 0) {
-                status = serve(&settings, &paths);
+                ServiceOptions options = {
+                        .settings = &settings,
+                        .paths = &paths,
+                        .system = arg_system,
+                        .private = arg_private,
+                        .ready_fd = arg_ready_fd,
+                };
+                status = service_run(&options);
+                arg_ready_fd = -EBADF;
         } else if (r == -EWOULDBLOCK) {
                 status = STATUS_ALREADY_RUNNING;
         }
@@ -218,10 +182,18 @@ static int print_settings(void) {
         return EXIT_SUCCESS;
 }
 
+/* What holds the scope of the isolation "group": it waits for its end. */
+static _Noreturn void keep(void) {
+        for (;;) {
+                (void) pause();
+        }
+}
+
 static int print_help(void) {
         (void) puts("pm2d [OPTIONS]\n\n"
                     "The supervisor of pm2d(8), in the foreground.\n\n"
-                    "  --private         serve the private socket alone, without a message bus\n"
+                    "  --private         serve the private socket alone, without a message bus or systemd\n"
+                    "  --system          the system instance: root, for all users, on the system bus\n"
                     "  --ready-fd=FD     write READY, or ERROR and a text, to this descriptor\n"
                     "  --print-settings  print the table of settings with their defaults and end\n"
                     "  --version         print the version and end\n"
@@ -234,6 +206,8 @@ static int print_help(void) {
 int main(int argc, char **argv) {
         enum {
                 OPTION_PRIVATE = 256,
+                OPTION_SYSTEM,
+                OPTION_KEEPER,
                 OPTION_READY_FD,
                 OPTION_PRINT_SETTINGS,
                 OPTION_VERSION,
@@ -241,6 +215,8 @@ int main(int argc, char **argv) {
         };
         static const struct option options[] = {
                 { "private", no_argument, NULL, OPTION_PRIVATE },
+                { "system", no_argument, NULL, OPTION_SYSTEM },
+                { "keeper", no_argument, NULL, OPTION_KEEPER },
                 { "ready-fd", required_argument, NULL, OPTION_READY_FD },
                 { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
                 { "version", no_argument, NULL, OPTION_VERSION },
@@ -254,7 +230,13 @@ int main(int argc, char **argv) {
         while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
                 switch (option) {
                 case OPTION_PRIVATE:
-                        break; /* there is nothing else yet that could be served */
+                        arg_private = true;
+                        break;
+                case OPTION_SYSTEM:
+                        arg_system = true;
+                        break;
+                case OPTION_KEEPER:
+                        keep();
                 case OPTION_READY_FD:
                         if (parse_uint32(optarg, &number) < 0 ||
                             fcntl((int) number, F_SETFD, FD_CLOEXEC) < 0) {
@@ -275,6 +257,10 @@ int main(int argc, char **argv) {
                 default:
                         return STATUS_USAGE;
                 }
+        }
+        if (arg_system && (arg_private || geteuid() != 0)) {
+                (void) fputs("pm2d: --system is for root, and not with --private\n", stderr);
+                return STATUS_USAGE;
         }
         if (optind < argc) {
                 (void) fprintf(stderr, "pm2d: unexpected argument '%s'\n", argv[optind]);

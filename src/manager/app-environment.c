@@ -79,6 +79,38 @@ Environment *app_environment_clean(const Environment *environment) {
 
 static void add(GPtrArray *assignments, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* No PAM session stands behind a process of the system instance: what a login would set, from passwd. The
+ * runtime folder and bus only if the user has a session or lingers. */
+static Environment *environment_of_user(const UserInfo *user) {
+        g_autoptr(GPtrArray) login = g_ptr_array_new_with_free_func(g_free);
+        g_autofree char *runtime_dir = g_strdup_printf("/run/user/%u", user->uid);
+
+        add(login,
+            "PATH=%s",
+            user->uid == 0 ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+                           : "/usr/local/bin:/usr/bin:/bin");
+        add(login, "HOME=%s", user->home);
+        add(login, "USER=%s", user->name);
+        add(login, "LOGNAME=%s", user->name);
+        add(login, "SHELL=%s", user->shell);
+        if (g_file_test(runtime_dir, G_FILE_TEST_IS_DIR)) {
+                add(login, "XDG_RUNTIME_DIR=%s", runtime_dir);
+                add(login, "DBUS_SESSION_BUS_ADDRESS=unix:path=%s/bus", runtime_dir);
+        }
+        g_ptr_array_add(login, NULL);
+        return environment_new((const char *const *) login->pdata);
+}
+
+Environment *app_environment_base(Manager *manager, uid_t owner, const Environment *caller_env) {
+        g_autoptr(Environment) cleaned = caller_env ? app_environment_clean(caller_env) : NULL;
+
+        if (!manager->system) {
+                return cleaned ? g_steal_pointer(&cleaned) : environment_ref(manager->own_env);
+        }
+        g_autoptr(Environment) login = environment_of_user(manager_user(manager, owner));
+        return environment_merge(login, cleaned);
+}
+
 static void add(GPtrArray *assignments, const char *format, ...) {
         va_list arguments;
 

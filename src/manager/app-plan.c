@@ -3,6 +3,8 @@
 /* From what the user declares to what is to be executed: paths made absolute, the interpreter found, and all
  * of it looked at before anything old is touched. */
 
+#include "basic/fd-util.h"
+#include "basic/log.h"
 #include "config/package-version.h"
 #include "core/file-names.h"
 #include "core/interpreter.h"
@@ -10,6 +12,8 @@
 #include "platform/program-lookup.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct PlanContext {
         const AppConfig *config;
@@ -185,10 +189,8 @@ static int plan_file(
         return r < 0 ? refuse(error, attribute, *ret, r) : 0;
 }
 
-static int plan_files(PlanContext *context, const char *state_dir, Error *error) {
+static int plan_files(PlanContext *context, const char *logs, const char *pids, Error *error) {
         const AppConfig *config = context->config;
-        g_autofree char *logs = g_build_filename(state_dir, "logs", NULL);
-        g_autofree char *pids = g_build_filename(state_dir, "pids", NULL);
 
         int r =
                         plan_file(context,
@@ -219,6 +221,34 @@ static int plan_files(PlanContext *context, const char *state_dir, Error *error)
         return r;
 }
 
+/* Everything that looks at files the user named. */
+static int plan_paths(PlanContext *context, const char *logs, const char *pids, Error *error) {
+        int r = plan_cwd(context, error);
+        if (r >= 0) {
+                r = plan_script(context, error);
+        }
+        if (r >= 0) {
+                r = plan_files(context, logs, pids, error);
+        }
+        if (r >= 0) {
+                context->plan.version = package_version_find(context->plan.exec_path);
+        }
+        return r;
+}
+
+/* In the system instance each user has a folder of its own, made before anything runs as that user. */
+static char *user_folder(const Manager *manager, const char *parent, const UserInfo *user) {
+        if (!manager->system) {
+                return g_strdup(parent);
+        }
+        char *folder = g_build_filename(parent, user->name, NULL);
+        if (make_directories(parent, 0755) < 0 || (mkdir(folder, 0750) < 0 && errno != EEXIST) ||
+            lchown(folder, user->uid, user->gid) < 0) {
+                (void) log_warning_errno(errno, "%s: %m", folder);
+        }
+        return folder;
+}
+
 int app_plan_make(
                 Manager *manager,
                 uid_t owner,
@@ -226,27 +256,20 @@ int app_plan_make(
                 const Environment *caller_env,
                 ProcessPlan *ret,
                 Error *error) {
-        g_auto(PlanContext) context = {
-                .config = config,
-                .user = manager_user(manager, owner),
-                .caller_env = caller_env,
-        };
+        const UserInfo *user = manager_user(manager, owner);
+        g_autofree char *logs = user_folder(manager, manager->paths->log_dir, user);
+        g_autofree char *pids = user_folder(manager, manager->paths->pid_dir, user);
+        g_auto(PlanContext) context = { .config = config, .user = user, .caller_env = caller_env };
 
         context.search_path = g_strdup(app_variable(&context, "PATH"));
-        int r = plan_cwd(&context, error);
+        manager_become_user(manager, user);
+        int r = plan_paths(&context, logs, pids, error);
+        manager_become_self(manager);
         if (r >= 0) {
-                r = plan_script(&context, error);
+                *ret = context.plan;
+                context.plan = (ProcessPlan){ 0 };
         }
-        if (r >= 0) {
-                r = plan_files(&context, manager->paths->state_dir, error);
-        }
-        if (r < 0) {
-                return r;
-        }
-        context.plan.version = package_version_find(context.plan.exec_path);
-        *ret = context.plan;
-        context.plan = (ProcessPlan){ 0 };
-        return 0;
+        return r;
 }
 
 static void put_id(char **path, const char *suffix, uint32_t id) {

@@ -29,13 +29,20 @@ static int fail(ProcessHandle *handle, int error, const char *what) {
         return error_set(&handle->launch_error, ERROR_SPAWN_FAILED, "%s: %s", what, g_strerror(-error));
 }
 
+static void on_group_placed(void *userdata, int result) {
+        lifecycle_on_placed(userdata, result);
+}
+
 static int make_group(ProcessHandle *handle) {
         Process *process = handle->process;
         IsolationGroupSpec spec = {
                 .id = process->id,
                 .generation = ++handle->manager->generation,
                 .unique_id = process->unique_id,
+                .name = process->config->name,
+                .uid = process->owner,
                 .on_empty = on_group_empty,
+                .on_placed = on_group_placed,
                 .userdata = handle,
         };
         int r = isolation_group_new(handle->manager->isolation, &spec, &handle->group);
@@ -59,6 +66,13 @@ static int make_child(ProcessHandle *handle) {
         for (size_t i = 0; i < environment_count(environment); i++) {
                 envp[i] = (char *) environment_at(environment, i);
         }
+        const UserInfo *owner = manager_user(handle->manager, process->owner);
+        ExecUser user = {
+                .uid = owner->uid,
+                .gid = owner->gid,
+                .groups = owner->groups,
+                .n_groups = (size_t) owner->n_groups,
+        };
         ExecPlan plan = {
                 .path = process->program,
                 .argv = argv,
@@ -67,7 +81,7 @@ static int make_child(ProcessHandle *handle) {
                 .out_path = path_or_null(process->out_log_path),
                 .error_path = path_or_null(process->error_log_path),
                 .pid_path = process->pid_path,
-                .user = NULL,
+                .user = handle->manager->system ? &user : NULL,
                 .nofile = handle->manager->nofile,
         };
         int r = spawn_gated(&plan, isolation_group_birth_fd(handle->group), &handle->child);
@@ -116,11 +130,18 @@ int launch_spawn(ProcessHandle *handle) {
         }
         process_set_pid(process, handle->child.pid);
         r = isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd);
-        if (r < 0) {
-                return fail(handle, r, "it cannot be put into its cgroup");
+        return r == 0 ? 0 : launch_placed(handle, r);
+}
+
+int launch_placed(ProcessHandle *handle, int result) {
+        if (result < 0) {
+                return fail(handle, result, "it cannot be put into its cgroup");
         }
-        process_set_group(process, isolation_group_unit(handle->group), isolation_group_path(handle->group));
-        return r;
+        process_set_group(
+                        handle->process,
+                        isolation_group_unit(handle->group),
+                        isolation_group_path(handle->group));
+        return 1;
 }
 
 static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
@@ -200,7 +221,10 @@ void launch_end_child(ProcessHandle *handle) {
         }
         handle->main_alive = false;
         if (handle->launched && handle->process->pid_path) {
+                Manager *manager = handle->manager;
+                manager_become_user(manager, manager_user(manager, handle->process->owner));
                 (void) unlink(handle->process->pid_path);
+                manager_become_self(manager);
         }
         gated_child_done(&handle->child);
         process_set_pid(handle->process, 0);

@@ -292,6 +292,16 @@ static void go_online_and_invalidate(ProcessHandle *handle) {
         command_settle_and_invalidate(handle);
 }
 
+void lifecycle_on_placed(ProcessHandle *handle, int result) {
+        int r = launch_placed(handle, result);
+
+        if (handle->process->state == PROCESS_PLACING) {
+                lifecycle_input_and_invalidate(handle, r < 0 ? INPUT_LAUNCH_FAILED : INPUT_PLACED);
+        } else if (handle->process->state == PROCESS_KILLING) {
+                isolation_group_kill(handle->group); /* it came there while it was being given up */
+        }
+}
+
 void lifecycle_on_report(ProcessHandle *handle) {
         int r;
 

@@ -32,8 +32,10 @@ static int check_change(
                 Change *change,
                 Error *error) {
         change->config = app_config_copy(process->config);
-        change->caller_env = request->caller_env ? app_environment_clean(request->caller_env)
-                                                 : environment_ref(process->caller_env);
+        change->caller_env =
+                        request->caller_env
+                                        ? app_environment_base(manager, process->owner, request->caller_env)
+                                        : environment_ref(process->caller_env);
         for (guint i = 0; i < request->attributes->len; i++) {
                 const ValueEntry *entry = request->attributes->pdata[i];
                 int r = app_config_set_by_name(change->config, entry->key, entry->value, error);

@@ -56,6 +56,7 @@ struct Manager {
         sd_event *event;
         const Settings *settings;
         const InstancePaths *paths;
+        bool system;
         ManagerObserver observer;
         Registry *registry;
         Isolation *isolation;
@@ -72,6 +73,9 @@ struct Manager {
 
 /* manager.c */
 const UserInfo *manager_user(Manager *manager, uid_t uid);
+/* Before and after looking at files that a user names. */
+void manager_become_user(const Manager *manager, const UserInfo *user);
+void manager_become_self(const Manager *manager);
 void manager_notify_changes(Manager *manager, Process *process);
 void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually);
 /* Register a process for an app that was checked; its observers have heard of it. */
@@ -114,6 +118,8 @@ void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id);
 /* app-environment.c */
 /* Without what must not reach an app: the service manager's variables and those of an enclosing PM2. */
 Environment *app_environment_clean(const Environment *environment);
+/* What a process starts from: what its caller sent (NULL: nothing), else what we have for its owner. */
+Environment *app_environment_base(Manager *manager, uid_t owner, const Environment *caller_env);
 Environment *app_environment_make(Manager *manager, const Process *process);
 /* The arguments of execve(2), for g_strfreev(). */
 char **app_argv_make(const Process *process);
@@ -139,14 +145,18 @@ void process_handle_free(ProcessHandle *handle);
 void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input);
 
 /* launch.c */
-/* Make the group and the gated child. 1: it is in its place. On failure launch_error is set. */
+/* Make the group and the gated child. 1: it is in its place; 0: launch_placed() will be called for. On
+ * failure launch_error is set. */
 int launch_spawn(ProcessHandle *handle);
+/* The outcome of placing it: 1, or negative with launch_error set. */
+int launch_placed(ProcessHandle *handle, int result);
 /* Read what the child reported. 1: executed; 0: not yet; negative: failed, launch_error is set. */
 int launch_read_report(ProcessHandle *handle);
 /* Forget the child that has been reaped, or never came to be. */
 void launch_end_child(ProcessHandle *handle);
 
 /* lifecycle.c, called by launch.c's sources */
+void lifecycle_on_placed(ProcessHandle *handle, int result);
 void lifecycle_on_report(ProcessHandle *handle);
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status);
 void lifecycle_on_group_empty(ProcessHandle *handle);

@@ -5,6 +5,8 @@
 #include "basic/log.h"
 #include "manager/manager-internal.h"
 
+#include <unistd.h>
+
 int shutdown_refuse(const Manager *manager, Error *error) {
         return manager->shutting_down ? error_set(error,
                                                   ERROR_SHUTTING_DOWN,
@@ -88,6 +90,12 @@ int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Opera
         int r = request_parse(&request, call->options, 0, error);
         if (r < 0) {
                 return r;
+        }
+        if (!caller_may_control(&call->caller, geteuid())) {
+                return error_set(
+                                error,
+                                ERROR_ACCESS_DENIED,
+                                "only root may end the supervisor of the system");
         }
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
         operation_expect(operation, 0);

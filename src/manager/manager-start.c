@@ -33,11 +33,6 @@ static void free_checked_app(void *app) {
         g_free(app);
 }
 
-static Environment *environment_for(Manager *manager, const Request *request) {
-        return request->caller_env ? app_environment_clean(request->caller_env)
-                                   : environment_ref(manager->own_env);
-}
-
 static int apply_attributes(AppConfig *config, const Request *request, Error *error) {
         for (guint i = 0; i < request->attributes->len; i++) {
                 const ValueEntry *entry = request->attributes->pdata[i];
@@ -189,7 +184,7 @@ static int start_declared(
                 Error *error) {
         g_auto(CheckedApp) app = {
                 .config = app_config_new(),
-                .caller_env = environment_for(manager, request),
+                .caller_env = app_environment_base(manager, call->caller.uid, request->caller_env),
         };
 
         g_autoptr(Value) script_value = value_new_string(script);
@@ -317,7 +312,7 @@ static int check_declared(
                 CheckedApp *app,
                 Error *error) {
         app->config = app_config_new();
-        app->caller_env = environment_for(manager, request);
+        app->caller_env = app_environment_base(manager, call->caller.uid, request->caller_env);
         if (request->cwd) {
                 set_text(app->config, "cwd", request->cwd);
         }

@@ -49,28 +49,46 @@ static void raise_fd_limit(Manager *manager) {
         }
 }
 
-int manager_new(sd_event *event, const Settings *settings, const InstancePaths *paths, Manager **ret) {
+static int open_isolation(Manager *manager, const ManagerOptions *options) {
+        g_autofree char *instance = instance_word(options->paths);
+        const Settings *settings = options->settings;
+        IsolationOptions isolation = {
+                .wanted = (IsolationKind) isolation_kind_from_string(settings->isolation),
+                .system = options->system,
+                .use_systemd = options->use_systemd,
+                .cgroup_root = settings->cgroup_root[0] ? settings->cgroup_root : NULL,
+                .instance = instance,
+                .unit = options->unit,
+        };
+
+        int r = isolation_new(manager->event, &isolation, &manager->isolation);
+        if (r < 0) {
+                return log_error_errno(r, "no isolation backend '%s' here: %m", settings->isolation);
+        }
+        log_info("isolation: %s", isolation_name(manager->isolation));
+        return 0;
+}
+
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         Manager *manager = g_new0(Manager, 1);
-        g_autofree char *instance = instance_word(paths);
         g_autoptr(Environment) all = environment_new((const char *const *) environ);
-        IsolationKind kind = (IsolationKind) isolation_kind_from_string(settings->isolation);
-        const char *cgroup_root = settings->cgroup_root[0] ? settings->cgroup_root : NULL;
 
         manager->event = sd_event_ref(event);
-        manager->settings = settings;
-        manager->paths = paths;
-        manager->registry = registry_new((uint32_t) settings->processes_max);
+        manager->settings = options->settings;
+        manager->paths = options->paths;
+        manager->system = options->system;
+        manager->registry = registry_new((uint32_t) options->settings->processes_max);
         manager->own_env = app_environment_clean(all);
         manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
         manager->kill_operations = g_ptr_array_new();
+        /* Names of scopes must not meet those that an earlier supervisor left. */
+        manager->generation = now_realtime_usec() / USEC_PER_SEC;
         raise_fd_limit(manager);
-        int r = isolation_new(event, kind, cgroup_root, instance, &manager->isolation);
+        int r = open_isolation(manager, options);
         if (r < 0) {
-                (void) log_error_errno(r, "no isolation backend '%s' here: %m", settings->isolation);
                 manager_free(manager);
                 return r;
         }
-        log_info("isolation: %s", isolation_name(manager->isolation));
         *ret = manager;
         return 0;
 }
@@ -104,6 +122,10 @@ const Settings *manager_settings(const Manager *manager) {
         return manager->settings;
 }
 
+bool manager_is_system(const Manager *manager) {
+        return manager->system;
+}
+
 bool manager_is_shutting_down(const Manager *manager) {
         return manager->shutting_down;
 }
@@ -124,6 +146,18 @@ const UserInfo *manager_user(Manager *manager, uid_t uid) {
                 (void) g_hash_table_insert(manager->users, GUINT_TO_POINTER(uid), user);
         }
         return user;
+}
+
+void manager_become_user(const Manager *manager, const UserInfo *user) {
+        if (manager->system) {
+                user_info_impersonate(user);
+        }
+}
+
+void manager_become_self(const Manager *manager) {
+        if (manager->system) {
+                user_info_restore();
+        }
 }
 
 const char *manager_user_name(Manager *manager, uid_t uid) {

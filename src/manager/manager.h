@@ -39,14 +39,24 @@ typedef struct ManagerObserver {
         void *userdata;
 } ManagerObserver;
 
-/* settings and paths are borrowed and must outlive the manager. */
-int manager_new(sd_event *event, const Settings *settings, const InstancePaths *paths, Manager **ret);
+typedef struct ManagerOptions {
+        const Settings *settings; /* borrowed, as the next two: they must outlive the manager */
+        const InstancePaths *paths;
+        const char *unit; /* our own systemd unit, NULL: none */
+        bool system;      /* root, each process as its owner's uid */
+        bool use_systemd; /* "auto" isolation tries scopes first */
+} ManagerOptions;
+
+/* May turn the loop while it looks for the service manager. */
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret);
 void manager_free(Manager *manager);
 
 void manager_set_observer(Manager *manager, const ManagerObserver *observer);
 
 const Registry *manager_registry(const Manager *manager);
 const Settings *manager_settings(const Manager *manager);
+/* Whether this is the system instance. */
+bool manager_is_system(const Manager *manager);
 bool manager_is_shutting_down(const Manager *manager);
 const char *manager_isolation_name(const Manager *manager);
 bool manager_isolation_is_complete(const Manager *manager);

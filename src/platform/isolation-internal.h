@@ -33,11 +33,14 @@ struct IsolationGroup {
         char *path;
         char *unit;
         void (*on_empty)(void *userdata);
+        void (*on_placed)(void *userdata, int result);
         void *userdata;
 };
 
 /* Each returns negative errno where it cannot work here. */
-int isolation_cgroup_new(sd_event *event, const char *cgroup_root, const char *instance, Isolation **ret);
+int isolation_scope_new(sd_event *event, const IsolationOptions *options, Isolation **ret);
+int isolation_delegated_new(sd_event *event, const IsolationOptions *options, Isolation **ret);
+int isolation_cgroup_new(sd_event *event, const IsolationOptions *options, Isolation **ret);
 int isolation_none_new(sd_event *event, Isolation **ret);
 
 void isolation_group_init(IsolationGroup *group, Isolation *isolation, const IsolationGroupSpec *spec);

@@ -8,9 +8,8 @@
 #include <string.h>
 
 static const char *const kind_names[_ISOLATION_KIND_MAX] = {
-        [ISOLATION_AUTO] = "auto",
-        [ISOLATION_CGROUP] = "cgroup",
-        [ISOLATION_NONE] = "none",
+        [ISOLATION_AUTO] = "auto",     [ISOLATION_SCOPE] = "scope", [ISOLATION_GROUP] = "group",
+        [ISOLATION_CGROUP] = "cgroup", [ISOLATION_NONE] = "none",
 };
 
 int isolation_kind_from_string(const char *text) {
@@ -22,21 +21,29 @@ int isolation_kind_from_string(const char *text) {
         return -EINVAL;
 }
 
-int isolation_new(
-                sd_event *event,
-                IsolationKind wanted,
-                const char *cgroup_root,
-                const char *instance,
-                Isolation **ret) {
+int isolation_new(sd_event *event, const IsolationOptions *options, Isolation **ret) {
         int r = -EOPNOTSUPP;
 
-        if (wanted != ISOLATION_NONE) {
-                r = isolation_cgroup_new(event, cgroup_root, instance, ret);
+        switch (options->wanted) {
+        case ISOLATION_SCOPE:
+                return isolation_scope_new(event, options, ret);
+        case ISOLATION_GROUP:
+                return isolation_delegated_new(event, options, ret);
+        case ISOLATION_CGROUP:
+                return isolation_cgroup_new(event, options, ret);
+        case ISOLATION_NONE:
+                return isolation_none_new(event, ret);
+        case ISOLATION_AUTO:
+        case _ISOLATION_KIND_MAX:
+        default:
+                if (options->use_systemd) {
+                        r = isolation_scope_new(event, options, ret);
+                }
+                if (r < 0) {
+                        r = isolation_cgroup_new(event, options, ret);
+                }
+                return r < 0 ? isolation_none_new(event, ret) : r;
         }
-        if (r < 0 && wanted != ISOLATION_CGROUP) {
-                r = isolation_none_new(event, ret);
-        }
-        return r;
 }
 
 void isolation_free(Isolation *isolation) {
@@ -58,6 +65,7 @@ void isolation_group_init(IsolationGroup *group, Isolation *isolation, const Iso
         group->path = g_strdup("");
         group->unit = g_strdup("");
         group->on_empty = spec->on_empty;
+        group->on_placed = spec->on_placed;
         group->userdata = spec->userdata;
 }
 

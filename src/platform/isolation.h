@@ -14,12 +14,14 @@ typedef struct IsolationGroup IsolationGroup;
 
 typedef enum IsolationKind {
         ISOLATION_AUTO,
+        ISOLATION_SCOPE,  /* a transient scope of systemd for each start */
+        ISOLATION_GROUP,  /* one delegated scope of systemd, a folder in it for each start */
         ISOLATION_CGROUP, /* a folder of cgroup v2 that we may write */
         ISOLATION_NONE,   /* process group, session, and a marker in the environment */
         _ISOLATION_KIND_MAX,
 } IsolationKind;
 
-/* "auto", "cgroup", "none"; -EINVAL. */
+/* "auto", "scope", "group", "cgroup", "none"; -EINVAL. */
 int isolation_kind_from_string(const char *text);
 
 /* The environment variable by which ISOLATION_NONE knows whose a re-parented stranger is. */
@@ -29,8 +31,12 @@ typedef struct IsolationGroupSpec {
         uint32_t id;
         uint64_t generation;   /* differs with every start of the id */
         const char *unique_id; /* the value of the marker */
-        /* Called from the loop, never from within a call of this interface: the last process went. */
+        const char *name;      /* of the app */
+        uid_t uid;
+        /* Called from the loop, never from within a call of this interface: the last process went; the
+         * process is in its place, or (negative errno) cannot be put there. */
         void (*on_empty)(void *userdata);
+        void (*on_placed)(void *userdata, int result);
         void *userdata;
 } IsolationGroupSpec;
 
@@ -40,14 +46,17 @@ typedef struct IsolationStat {
         uint32_t tasks;
 } IsolationStat;
 
-/* wanted: ISOLATION_AUTO takes the best that works. instance: a word that differs between supervisors of one
- * machine. cgroup_root: a folder to work in, NULL: below the cgroup of the supervisor. */
-int isolation_new(
-                sd_event *event,
-                IsolationKind wanted,
-                const char *cgroup_root,
-                const char *instance,
-                Isolation **ret);
+typedef struct IsolationOptions {
+        IsolationKind wanted;    /* ISOLATION_AUTO: the best that works */
+        bool system;             /* of the system instance: the manager is PID 1 */
+        bool use_systemd;        /* false: ISOLATION_AUTO leaves it alone */
+        const char *cgroup_root; /* a folder to work in, NULL: below the cgroup of the supervisor */
+        const char *instance;    /* a word that differs between supervisors of one machine */
+        const char *unit;        /* our own unit: scopes are stopped after it; NULL: none */
+} IsolationOptions;
+
+/* May turn the loop until the service manager has answered: before anything else runs on it. */
+int isolation_new(sd_event *event, const IsolationOptions *options, Isolation **ret);
 /* After all groups are released. */
 void isolation_free(Isolation *isolation);
 
@@ -60,7 +69,8 @@ int isolation_group_new(Isolation *isolation, const IsolationGroupSpec *spec, Is
 /* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
 int isolation_group_birth_fd(const IsolationGroup *group);
 
-/* The gated child is the main process of the group from now on. Returns 1 when it is in its place. */
+/* The gated child is the main process of the group from now on. Returns 1 when it is in its place, 0 when
+ * on_placed will tell. */
 int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd);
 
 /* The main process has been reaped. */

@@ -36,7 +36,7 @@ int program_inspect(const char *path, ProgramFile *ret) {
                 return -errno;
         }
         *ret = (ProgramFile){
-                .executable = access(path, X_OK) == 0,
+                .executable = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0,
                 .self_contained = memcmp(head, "\177ELF", 4) == 0 || memcmp(head, "#!", 2) == 0,
         };
         return 0;
@@ -44,7 +44,8 @@ int program_inspect(const char *path, ProgramFile *ret) {
 
 static bool is_executable_file(const char *path) {
         struct stat status;
-        return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+        return stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+               faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
 int program_find(const char *name, const char *search_path, char **ret) {
@@ -75,7 +76,7 @@ int program_check_folder(const char *path) {
         if (!S_ISDIR(status.st_mode)) {
                 return -ENOTDIR;
         }
-        return RET_NERRNO(access(path, X_OK));
+        return RET_NERRNO(faccessat(AT_FDCWD, path, X_OK, AT_EACCESS));
 }
 
 int program_check_log_file(const char *path) {

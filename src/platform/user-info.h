@@ -10,8 +10,15 @@ typedef struct UserInfo {
         char *name; /* the number as text if the uid has no entry */
         char *home; /* "/" if it has none */
         char *shell;
+        gid_t *groups; /* supplementary */
+        int n_groups;
 } UserInfo;
 
 /* Asks the name service, which may take its time: once for each user. */
 UserInfo *user_info_new(uid_t uid);
 void user_info_free(UserInfo *info);
+
+/* Look at files with the rights of the user: between the two nothing but file access may happen. Root only.
+ */
+void user_info_impersonate(const UserInfo *info);
+void user_info_restore(void);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "daemon/service.h"
+
+#include "basic/log.h"
+#include "basic/sd-cleanup.h"
+#include "basic/time-util.h"
+#include "bus/bus-broker.h"
+#include "bus/bus-server.h"
+#include "manager/manager.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-login.h>
+
+#define EXTEND_EVERY_USEC (5 * USEC_PER_SEC)
+
+typedef struct Service {
+        const ServiceOptions *options;
+        sd_event *event;
+        Manager *manager;
+        BusServer *server;
+        BusBroker *broker;
+        sd_event_source *extend_source;
+        int ready_fd;
+} Service;
+
+static void report(Service *service, const char *text) {
+        if (service->ready_fd >= 0) {
+                (void) dprintf(service->ready_fd, "%s\n", text);
+                service->ready_fd = close_fd(service->ready_fd);
+        }
+}
+
+static void on_ready(void *userdata) {
+        report(userdata, "READY");
+        (void) sd_notify(0, "READY=1");
+}
+
+/* An ordered stop may take longer than the service manager waits: as long as it goes on, it is told. */
+static int on_extend(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000");
+        int r = sd_event_source_set_time_relative(source, EXTEND_EVERY_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Service *service = userdata;
+
+        (void) sd_notify(0, "STOPPING=1");
+        if (!service->extend_source) {
+                (void) sd_event_add_time_relative(
+                                service->event,
+                                &service->extend_source,
+                                CLOCK_BOOTTIME,
+                                0,
+                                USEC_PER_SEC,
+                                on_extend,
+                                service);
+        }
+        manager_shut_down(service->manager, "signal", EXIT_SUCCESS);
+        return 0;
+}
+
+/* Our own unit, if systemd runs us as a service: scopes are to be stopped after it. */
+static char *own_unit(bool system) {
+        _cleanup_free_ char *unit = NULL;
+        int r = system ? sd_pid_get_unit(0, &unit) : sd_pid_get_user_unit(0, &unit);
+
+        return r >= 0 && g_str_has_suffix(unit, ".service") ? g_strdup(unit) : NULL;
+}
+
+static int open_manager(Service *service) {
+        const ServiceOptions *options = service->options;
+        g_autofree char *unit = options->private ? NULL : own_unit(options->system);
+        ManagerOptions manager_options = {
+                .settings = options->settings,
+                .paths = options->paths,
+                .unit = unit,
+                .system = options->system,
+                .use_systemd = !options->private,
+        };
+
+        int r = manager_new(service->event, &manager_options, &service->manager);
+        if (r >= 0) {
+                r = sd_event_add_signal(service->event, NULL, SIGTERM, on_end_signal, service);
+        }
+        return r < 0 ? r : sd_event_add_signal(service->event, NULL, SIGINT, on_end_signal, service);
+}
+
+static int open_faces(Service *service) {
+        const ServiceOptions *options = service->options;
+
+        int r = bus_server_new(
+                        service->event, service->manager, options->paths->socket_path, &service->server);
+        if (r < 0) {
+                return r;
+        }
+        log_info("serving at %s", options->paths->socket_path);
+        if (options->private) {
+                on_ready(service);
+                return 0;
+        }
+        r = bus_broker_new(service->server, options->system, on_ready, service, &service->broker);
+        if (r < 0) {
+                (void) log_warning_errno(
+                                r,
+                                "no %s bus: the private socket alone: %m",
+                                options->system ? "system" : "user");
+                on_ready(service);
+        }
+        return 0;
+}
+
+int service_run(const ServiceOptions *options) {
+        Service service = { .options = options, .ready_fd = options->ready_fd };
+
+        int r = sd_event_new(&service.event);
+        if (r >= 0) {
+                r = open_manager(&service);
+        }
+        if (r >= 0) {
+                r = open_faces(&service);
+        }
+        if (r >= 0) {
+                r = sd_event_loop(service.event);
+        } else {
+                (void) log_error_errno(r, "cannot start: %m");
+        }
+        report(&service, "ERROR cannot start, see the log");
+        (void) sd_notify(0, "STOPPING=1");
+        bus_broker_free(service.broker);
+        bus_server_free(service.server);
+        manager_free(service.manager);
+        (void) sd_event_source_disable_unref(service.extend_source);
+        (void) sd_event_unref(service.event);
+        return r < 0 ? EXIT_FAILURE : r;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "platform/cgroup-group.h"
+
+#include "basic/cleanup.h"
+#include "basic/macro.h"
+#include "platform/cgroup.h"
+#include "platform/proc-stat.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+struct CgroupHub {
+        char *mount_point; /* where the root of the hierarchy is in the file system */
+        int inotify_fd;
+        sd_event_source *source;
+        GHashTable *groups; /* watch descriptor -> CgroupGroup, weak */
+};
+
+static void on_group_changed(CgroupGroup *group) {
+        if (cgroup_is_populated(group->folder_fd)) {
+                return;
+        }
+        if (group->released) {
+                group->remove_and_invalidate(group);
+        } else if (group->placed) {
+                group->base.on_empty(group->base.userdata);
+        }
+}
+
+static void check_all_groups(CgroupHub *hub) {
+        g_autoptr(GList) watches = g_hash_table_get_keys(hub->groups);
+
+        for (const GList *item = watches; item; item = item->next) {
+                CgroupGroup *group = g_hash_table_lookup(hub->groups, item->data);
+                if (group) {
+                        on_group_changed(group);
+                }
+        }
+}
+
+static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        CgroupHub *hub = userdata;
+        _Alignas(struct inotify_event) char buffer[16 * 1024];
+        ssize_t n = read(fd, buffer, sizeof(buffer));
+
+        for (ssize_t i = 0; i < n;) {
+                const struct inotify_event *event = (const struct inotify_event *) (buffer + i);
+                i += (ssize_t) sizeof(*event) + event->len;
+                if (event->mask & IN_Q_OVERFLOW) {
+                        check_all_groups(hub);
+                        return 0;
+                }
+                CgroupGroup *group = g_hash_table_lookup(hub->groups, GINT_TO_POINTER(event->wd));
+                /* The folder of a scope goes by the hand of its manager. */
+                if (group && event->mask & (IN_MODIFY | IN_IGNORED | IN_DELETE_SELF)) {
+                        on_group_changed(group);
+                }
+        }
+        return 0;
+}
+
+/* The mount point is what our own folder has before our own path. */
+static int find_mount_point(CgroupHub *hub) {
+        g_autofree char *folder = NULL, *path = NULL;
+
+        int r = cgroup_find_own(&folder, &path);
+        if (r < 0) {
+                return r;
+        }
+        size_t path_length = strcmp(path, "/") == 0 ? 1 : strlen(path);
+        if (!g_str_has_suffix(folder, path)) {
+                return -ENODATA;
+        }
+        hub->mount_point = g_strndup(folder, strlen(folder) - path_length);
+        return 0;
+}
+
+int cgroup_hub_new(sd_event *event, CgroupHub **ret) {
+        CgroupHub *hub = g_new0(CgroupHub, 1);
+
+        hub->groups = g_hash_table_new(NULL, NULL);
+        hub->inotify_fd = RET_NERRNO(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        int r = hub->inotify_fd < 0 ? hub->inotify_fd : find_mount_point(hub);
+        if (r >= 0) {
+                r = sd_event_add_io(event, &hub->source, hub->inotify_fd, EPOLLIN, on_inotify, hub);
+        }
+        if (r < 0) {
+                cgroup_hub_free(hub);
+                return r;
+        }
+        *ret = hub;
+        return 0;
+}
+
+void cgroup_hub_free(CgroupHub *hub) {
+        GHashTableIter iterator;
+        void *group;
+
+        if (!hub) {
+                return;
+        }
+        /* Released groups whose processes live on. */
+        g_autoptr(GPtrArray) left = g_ptr_array_new();
+        g_hash_table_iter_init(&iterator, hub->groups);
+        while (g_hash_table_iter_next(&iterator, NULL, &group)) {
+                g_ptr_array_add(left, group);
+        }
+        for (guint i = 0; i < left->len; i++) {
+                cgroup_group_done(left->pdata[i]);
+                g_free(left->pdata[i]);
+        }
+        (void) sd_event_source_disable_unref(hub->source);
+        (void) close_fd(hub->inotify_fd);
+        g_hash_table_unref(hub->groups);
+        g_free(hub->mount_point);
+        g_free(hub);
+}
+
+char *cgroup_hub_folder(const CgroupHub *hub, const char *path) {
+        return g_strconcat(hub->mount_point, path, NULL);
+}
+
+void cgroup_group_init(
+                CgroupGroup *group,
+                CgroupHub *hub,
+                Isolation *isolation,
+                const IsolationGroupSpec *spec,
+                void (*remove_and_invalidate)(CgroupGroup *group)) {
+        isolation_group_init(&group->base, isolation, spec);
+        group->hub = hub;
+        group->watch = -1;
+        group->folder_fd = -EBADF;
+        group->cpu_fd = group->procs_fd = group->memory_fd = group->memory_stat_fd = -EBADF;
+        group->remove_and_invalidate = remove_and_invalidate;
+}
+
+int cgroup_group_open(CgroupGroup *group, const char *path) {
+        g_autofree char *folder = cgroup_hub_folder(group->hub, path);
+        g_autofree char *events = g_build_filename(folder, "cgroup.events", NULL);
+        _cleanup_close_ int folder_fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+        if (folder_fd < 0) {
+                return -errno;
+        }
+        int watch = inotify_add_watch(group->hub->inotify_fd, events, IN_MODIFY);
+        if (watch < 0) {
+                return -errno;
+        }
+        group->watch = watch;
+        group->folder_fd = steal_fd(&folder_fd);
+        g_free(group->base.path);
+        group->base.path = g_strdup(path);
+        (void) g_hash_table_insert(group->hub->groups, GINT_TO_POINTER(watch), group);
+        return 0;
+}
+
+void cgroup_group_done(CgroupGroup *group) {
+        if (group->watch >= 0) {
+                (void) inotify_rm_watch(group->hub->inotify_fd, group->watch);
+                (void) g_hash_table_remove(group->hub->groups, GINT_TO_POINTER(group->watch));
+        }
+        isolation_group_done(&group->base);
+        (void) close_fd(group->folder_fd);
+        (void) close_fd(group->cpu_fd);
+        (void) close_fd(group->procs_fd);
+        (void) close_fd(group->memory_fd);
+        (void) close_fd(group->memory_stat_fd);
+}
+
+int cgroup_group_birth_fd(const IsolationGroup *base) {
+        return ((const CgroupGroup *) base)->folder_fd;
+}
+
+void cgroup_group_main_exited(IsolationGroup *base) {
+        ((CgroupGroup *) base)->main_pid = 0;
+}
+
+/* Without a folder nothing but the gated child was ever in it. */
+bool cgroup_group_is_empty(IsolationGroup *base) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+
+        return group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd);
+}
+
+void cgroup_group_signal(IsolationGroup *base, int number) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+
+        if (group->folder_fd >= 0) {
+                cgroup_signal(group->folder_fd, base->path, number);
+        }
+}
+
+void cgroup_group_kill(IsolationGroup *base) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+
+        if (group->folder_fd >= 0) {
+                cgroup_kill(group->folder_fd, base->path);
+        }
+}
+
+/* Files that are read often stay open (0.7 instead of 6 µs a read); a controller that is missing is asked
+ * for again at every reading, which costs one failing openat(). */
+static int kept_fd(const CgroupGroup *group, int *fd, const char *file) {
+        if (*fd < 0) {
+                *fd = openat(group->folder_fd, file, O_RDONLY | O_CLOEXEC);
+        }
+        return *fd < 0 ? -errno : *fd;
+}
+
+static uint64_t sum_resident_bytes(const GArray *pids) {
+        uint64_t sum = 0;
+
+        for (guint i = 0; i < pids->len; i++) {
+                sum += proc_resident_bytes(g_array_index(pids, pid_t, i));
+        }
+        return sum;
+}
+
+int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret) {
+        CgroupGroup *group = (CgroupGroup *) base;
+        g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        uint64_t cpu_usec = 0, memory_bytes = 0, inactive_bytes = 0;
+
+        int r = kept_fd(group, &group->procs_fd, "cgroup.procs");
+        if (r >= 0) {
+                r = cgroup_list_pids(r, pids);
+        }
+        if (r >= 0) {
+                r = kept_fd(group, &group->cpu_fd, "cpu.stat");
+        }
+        if (r >= 0) {
+                r = cgroup_read_keyed(r, "usage_usec", &cpu_usec);
+        }
+        if (r < 0) {
+                return r;
+        }
+        if (kept_fd(group, &group->memory_fd, "memory.current") >= 0 &&
+            kept_fd(group, &group->memory_stat_fd, "memory.stat") >= 0 &&
+            cgroup_read_number(group->memory_fd, &memory_bytes) >= 0 &&
+            cgroup_read_keyed(group->memory_stat_fd, "inactive_file", &inactive_bytes) >= 0) {
+                memory_bytes -= MIN(memory_bytes, inactive_bytes);
+        } else {
+                memory_bytes = sum_resident_bytes(pids);
+        }
+        *ret = (IsolationStat){ .memory_bytes = memory_bytes, .cpu_usec = cpu_usec, .tasks = pids->len };
+        return 0;
+}
+
+bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid) {
+        g_autofree char *where = NULL;
+
+        return proc_cgroup_path(pid, &where) >= 0 && strcmp(where, base->path) == 0;
+}
+
+void cgroup_group_release(IsolationGroup *base) {
+        CgroupGroup *group = (CgroupGroup *) base;
+
+        group->released = true;
+        if (group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd)) {
+                group->remove_and_invalidate(group);
+        }
+}

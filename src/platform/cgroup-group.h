@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What all cgroup backends share: a group that is a folder of cgroup v2. One hub with one inotify fd watches
+ * the cgroup.events of all groups of a backend. */
+
+#include "platform/isolation-internal.h"
+
+typedef struct CgroupHub CgroupHub;
+typedef struct CgroupGroup CgroupGroup;
+
+struct CgroupGroup {
+        IsolationGroup base;
+        CgroupHub *hub; /* weak */
+        pid_t main_pid; /* 0: not placed yet, or reaped */
+        int folder_fd;  /* negative: it has none yet */
+        int watch;
+        bool placed;
+        bool released; /* lives on until its last process has gone */
+        int cpu_fd, procs_fd, memory_fd, memory_stat_fd;
+        /* Of the backend: no process is left in a released group; what it stands for is given back, and it
+         * is freed. Not called for an old folder that is busy for a moment longer. */
+        void (*remove_and_invalidate)(CgroupGroup *group);
+};
+
+int cgroup_hub_new(sd_event *event, CgroupHub **ret);
+void cgroup_hub_free(CgroupHub *hub);
+
+/* The path of a hierarchy's cgroup in the file system; freed by the caller. */
+char *cgroup_hub_folder(const CgroupHub *hub, const char *path);
+
+void cgroup_group_init(
+                CgroupGroup *group,
+                CgroupHub *hub,
+                Isolation *isolation,
+                const IsolationGroupSpec *spec,
+                void (*remove_and_invalidate)(CgroupGroup *group));
+/* Open the folder of a path in the hierarchy and watch it. */
+int cgroup_group_open(CgroupGroup *group, const char *path);
+/* Stop watching and close. Does not free the group itself. */
+void cgroup_group_done(CgroupGroup *group);
+
+/* Parts of IsolationOps. */
+int cgroup_group_birth_fd(const IsolationGroup *base);
+void cgroup_group_main_exited(IsolationGroup *base);
+bool cgroup_group_is_empty(IsolationGroup *base);
+void cgroup_group_signal(IsolationGroup *base, int number);
+void cgroup_group_kill(IsolationGroup *base);
+int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret);
+bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid);
+void cgroup_group_release(IsolationGroup *base);

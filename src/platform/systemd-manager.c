@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "platform/systemd-manager.h"
+
+#include "basic/log.h"
+#include "basic/sd-cleanup.h"
+#include "basic/time-util.h"
+
+#include <ctype.h>
+#include <glib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#define MANAGER_NAME       "org.freedesktop.systemd1"
+#define MANAGER_OBJECT     "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE  "org.freedesktop.systemd1.Manager"
+#define LEAVE_TIMEOUT_USEC (500 * USEC_PER_MSEC)
+#define RECONNECT_USEC     (250 * USEC_PER_MSEC)
+/* A daemon-reload with a thousand scopes stalls all jobs for seconds. */
+#define CALL_TIMEOUT_USEC  (60 * USEC_PER_SEC)
+
+struct SystemdManager {
+        sd_event *event;
+        bool system;
+        sd_bus *bus; /* NULL: lost */
+        sd_bus_slot *job_slot, *lost_slot, *ping_slot;
+        sd_event_source *reconnect_source;
+        GQueue waiting;    /* of ScopeRequest */
+        GHashTable *asked; /* unit -> ScopeRequest */
+        unsigned stops;    /* StopUnit calls without their reply */
+        bool answered;     /* to the probe */
+        int probe_result;
+};
+
+struct ScopeRequest {
+        SystemdManager *manager; /* weak */
+        char *unit, *description, *slice, *before;
+        bool delegate;
+        pid_t pid;
+        ScopeHandler handler;
+        void *userdata;
+        sd_bus_slot *slot;
+};
+
+static void ask_next(SystemdManager *manager);
+static void reconnect_later(SystemdManager *manager);
+
+static void request_free(ScopeRequest *request) {
+        (void) sd_bus_slot_unref(request->slot);
+        g_free(request->unit);
+        g_free(request->description);
+        g_free(request->slice);
+        g_free(request->before);
+        g_free(request);
+}
+
+static void finish_and_invalidate(ScopeRequest *request, int result) {
+        SystemdManager *manager = request->manager;
+        ScopeHandler handler = request->handler;
+        void *userdata = request->userdata;
+
+        (void) g_hash_table_remove(manager->asked, request->unit);
+        request_free(request);
+        handler(userdata, result);
+        ask_next(manager);
+}
+
+static int on_start_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        ScopeRequest *request = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        request->slot = sd_bus_slot_unref(request->slot);
+        if (error && request->manager->bus && sd_bus_is_open(request->manager->bus) > 0) {
+                log_debug("%s: %s", request->unit, error->message);
+                if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.TransactionIsDestructive")) {
+                        /* Its slice is being stopped at this moment. */
+                        (void) g_hash_table_remove(request->manager->asked, request->unit);
+                        g_queue_push_tail(&request->manager->waiting, request);
+                        reconnect_later(request->manager);
+                        return 0;
+                }
+                bool exists = sd_bus_error_has_name(error, "org.freedesktop.systemd1.UnitExists");
+                finish_and_invalidate(request, exists ? -EEXIST : -sd_bus_error_get_errno(error));
+        }
+        return 0; /* the job was made: JobRemoved tells its end */
+}
+
+static void close_bus(SystemdManager *manager) {
+        manager->job_slot = sd_bus_slot_unref(manager->job_slot);
+        manager->lost_slot = sd_bus_slot_unref(manager->lost_slot);
+        manager->ping_slot = sd_bus_slot_unref(manager->ping_slot);
+        if (manager->bus) {
+                (void) sd_bus_detach_event(manager->bus);
+                manager->bus = sd_bus_close_unref(manager->bus);
+        }
+}
+
+/* What was asked for and is not answered is asked for again; a scope that exists already then says so. */
+static void requeue(SystemdManager *manager) {
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->asked);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                ScopeRequest *request = value;
+                request->slot = sd_bus_slot_unref(request->slot);
+                g_queue_push_head(&manager->waiting, request);
+        }
+        g_hash_table_remove_all(manager->asked);
+}
+
+static int append_properties(sd_bus_message *message, const ScopeRequest *request) {
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "(sv)");
+        if (r >= 0) {
+                r = sd_bus_message_append(
+                                message,
+                                "(sv)(sv)(sv)(sv)",
+                                "Description",
+                                "s",
+                                request->description,
+                                "Slice",
+                                "s",
+                                request->slice,
+                                "CollectMode",
+                                "s",
+                                "inactive-or-failed",
+                                "PIDs",
+                                "au",
+                                1,
+                                (uint32_t) request->pid);
+        }
+        if (r >= 0 && request->before) {
+                r = sd_bus_message_append(message, "(sv)", "Before", "as", 1, request->before);
+        }
+        if (r >= 0 && request->delegate) {
+                r = sd_bus_message_append(message, "(sv)", "Delegate", "b", 1);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int ask(SystemdManager *manager, ScopeRequest *request) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        int r = sd_bus_message_new_method_call(
+                        manager->bus,
+                        &message,
+                        MANAGER_NAME,
+                        MANAGER_OBJECT,
+                        MANAGER_INTERFACE,
+                        "StartTransientUnit");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "ss", request->unit, "fail");
+        }
+        if (r >= 0) {
+                r = append_properties(message, request);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "a(sa(sv))", 0);
+        }
+        if (r >= 0) {
+                r = sd_bus_call_async(
+                                manager->bus,
+                                &request->slot,
+                                message,
+                                on_start_reply,
+                                request,
+                                CALL_TIMEOUT_USEC);
+        }
+        return r;
+}
+
+static void ask_next(SystemdManager *manager) {
+        while (manager->bus && !g_queue_is_empty(&manager->waiting) &&
+               g_hash_table_size(manager->asked) < SCOPE_JOBS_MAX) {
+                ScopeRequest *request = g_queue_pop_head(&manager->waiting);
+                (void) g_hash_table_insert(manager->asked, request->unit, request);
+                int r = ask(manager, request);
+                if (r < 0) {
+                        (void) log_warning_errno(r, "cannot ask the service manager: %m");
+                        close_bus(manager);
+                        requeue(manager);
+                }
+        }
+        if (!manager->bus && !g_queue_is_empty(&manager->waiting)) {
+                reconnect_later(manager);
+        }
+}
+
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SystemdManager *manager = userdata;
+        const char *unit, *result;
+
+        int r = sd_bus_message_read(message, "uoss", NULL, NULL, &unit, &result);
+        if (r < 0) {
+                return 0;
+        }
+        ScopeRequest *request = g_hash_table_lookup(manager->asked, unit);
+        if (request) {
+                finish_and_invalidate(request, strcmp(result, "done") == 0 ? 0 : -EIO);
+        }
+        return 0;
+}
+
+static int on_lost(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        SystemdManager *manager = userdata;
+
+        log_notice("the bus of the service manager is lost");
+        close_bus(manager);
+        requeue(manager);
+        manager->answered = true;
+        manager->probe_result = -ECONNRESET;
+        ask_next(manager);
+        return 0;
+}
+
+static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        SystemdManager *manager = userdata;
+
+        manager->ping_slot = sd_bus_slot_unref(manager->ping_slot);
+        manager->answered = true;
+        manager->probe_result = -sd_bus_message_get_errno(reply);
+        return 0;
+}
+
+static int open_bus(SystemdManager *manager) {
+        int r = manager->system ? sd_bus_open_system(&manager->bus) : sd_bus_open_user(&manager->bus);
+        if (r < 0) {
+                return r;
+        }
+        (void) sd_bus_set_close_on_exit(manager->bus, 0);
+        r = sd_bus_match_signal(
+                        manager->bus,
+                        &manager->lost_slot,
+                        NULL,
+                        "/org/freedesktop/DBus/Local",
+                        "org.freedesktop.DBus.Local",
+                        "Disconnected",
+                        on_lost,
+                        manager);
+        if (r >= 0) {
+                r = sd_bus_match_signal_async(
+                                manager->bus,
+                                &manager->job_slot,
+                                MANAGER_NAME,
+                                MANAGER_OBJECT,
+                                MANAGER_INTERFACE,
+                                "JobRemoved",
+                                on_job_removed,
+                                NULL,
+                                manager);
+        }
+        if (r >= 0) {
+                r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+        }
+        if (r < 0) {
+                close_bus(manager);
+        }
+        return r;
+}
+
+static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) {
+        SystemdManager *manager = userdata;
+
+        manager->reconnect_source = sd_event_source_disable_unref(manager->reconnect_source);
+        if (!manager->bus) {
+                (void) open_bus(manager);
+        }
+        ask_next(manager);
+        return 0;
+}
+
+static void reconnect_later(SystemdManager *manager) {
+        if (!manager->reconnect_source) {
+                (void) sd_event_add_time_relative(
+                                manager->event,
+                                &manager->reconnect_source,
+                                CLOCK_BOOTTIME,
+                                RECONNECT_USEC,
+                                USEC_PER_MSEC,
+                                on_reconnect,
+                                manager);
+        }
+}
+
+/* No activation: a manager that does not run is none. */
+static int ping(SystemdManager *manager) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        int r = sd_bus_message_new_method_call(
+                        manager->bus,
+                        &message,
+                        MANAGER_NAME,
+                        MANAGER_OBJECT,
+                        "org.freedesktop.DBus.Peer",
+                        "Ping");
+        if (r >= 0) {
+                r = sd_bus_message_set_auto_start(message, 0);
+        }
+        if (r >= 0) {
+                r = sd_bus_call_async(manager->bus, &manager->ping_slot, message, on_pong, manager, 0);
+        }
+        return r;
+}
+
+int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, SystemdManager **ret) {
+        SystemdManager *manager = g_new0(SystemdManager, 1);
+        uint64_t deadline_usec = now_boottime_usec() + timeout_usec;
+
+        manager->event = sd_event_ref(event);
+        manager->system = system;
+        manager->asked = g_hash_table_new(g_str_hash, g_str_equal);
+        g_queue_init(&manager->waiting);
+        int r = open_bus(manager);
+        if (r >= 0) {
+                r = ping(manager);
+        }
+        while (r >= 0 && !manager->answered && now_boottime_usec() < deadline_usec) {
+                r = sd_event_run(event, deadline_usec - now_boottime_usec());
+        }
+        if (r >= 0) {
+                r = manager->answered ? manager->probe_result : -ETIMEDOUT;
+        }
+        if (r < 0) {
+                systemd_manager_free(manager);
+                return r;
+        }
+        *ret = manager;
+        return 0;
+}
+
+/* At the end of everything: a manager refuses what comes from somebody who has left the bus already. */
+static void wait_for_stops(SystemdManager *manager) {
+        uint64_t deadline_usec = now_boottime_usec() + LEAVE_TIMEOUT_USEC;
+
+        while (manager->bus && manager->stops > 0 && now_boottime_usec() < deadline_usec) {
+                int r = sd_bus_process(manager->bus, NULL);
+                if (r == 0) {
+                        r = sd_bus_wait(manager->bus, deadline_usec - now_boottime_usec());
+                }
+                if (r < 0) {
+                        return;
+                }
+        }
+}
+
+void systemd_manager_free(SystemdManager *manager) {
+        if (!manager) {
+                return;
+        }
+        wait_for_stops(manager);
+        requeue(manager);
+        while (!g_queue_is_empty(&manager->waiting)) {
+                request_free(g_queue_pop_head(&manager->waiting));
+        }
+        close_bus(manager);
+        (void) sd_event_source_disable_unref(manager->reconnect_source);
+        g_hash_table_unref(manager->asked);
+        (void) sd_event_unref(manager->event);
+        g_free(manager);
+}
+
+ScopeRequest *systemd_manager_start_scope(
+                SystemdManager *manager,
+                const ScopeProperties *properties,
+                ScopeHandler handler,
+                void *userdata) {
+        ScopeRequest *request = g_new0(ScopeRequest, 1);
+
+        request->manager = manager;
+        request->unit = g_strdup(properties->unit);
+        request->description = g_strdup(properties->description);
+        request->slice = g_strdup(properties->slice);
+        request->before = g_strdup(properties->before);
+        request->delegate = properties->delegate;
+        request->pid = properties->pid;
+        request->handler = handler;
+        request->userdata = userdata;
+        g_queue_push_tail(&manager->waiting, request);
+        ask_next(manager);
+        return request;
+}
+
+void scope_request_cancel(ScopeRequest *request) {
+        if (request) {
+                SystemdManager *manager = request->manager;
+                (void) g_queue_remove(&manager->waiting, request);
+                (void) g_hash_table_remove(manager->asked, request->unit);
+                request_free(request);
+                ask_next(manager);
+        }
+}
+
+static int on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        ((SystemdManager *) userdata)->stops--;
+        return 0;
+}
+
+void systemd_manager_stop_unit(SystemdManager *manager, const char *unit) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        if (!manager->bus) {
+                return;
+        }
+        int r = sd_bus_message_new_method_call(
+                        manager->bus, &message, MANAGER_NAME, MANAGER_OBJECT, MANAGER_INTERFACE, "StopUnit");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "ss", unit, "replace");
+        }
+        if (r >= 0) {
+                r = sd_bus_call_async(
+                                manager->bus, NULL, message, on_stop_reply, manager, CALL_TIMEOUT_USEC);
+        }
+        if (r >= 0) {
+                manager->stops++;
+        }
+}
+
+char *systemd_escape(const char *text) {
+        GString *escaped = g_string_new(NULL);
+
+        for (const char *p = text; *p; p++) {
+                if (isalnum((unsigned char) *p) || *p == '_' || *p == ':' || (*p == '.' && p != text)) {
+                        g_string_append_c(escaped, *p);
+                } else {
+                        g_string_append_printf(escaped, "\\x%02x", (unsigned char) *p);
+                }
+        }
+        return g_string_free(escaped, FALSE);
+}
