@@ -82,7 +82,7 @@ int make_directories(const char *path, mode_t mode) {
         if (!copy) {
                 return -ENOMEM;
         }
-        for (char *slash = copy + 1; *slash; slash++) {
+        for (char *slash = copy[0] ? copy + 1 : copy; *slash; slash++) {
                 if (*slash != '/') {
                         continue;
                 }

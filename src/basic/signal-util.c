@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -47,7 +48,10 @@ int signal_from_text(const char *text) {
         uint32_t number;
 
         if (parse_uint32(text, &number) == 0) {
-                return number >= 1 && number <= (uint32_t) SIGRTMAX ? (int) number : -EINVAL;
+                /* Those between belong to the C library: they have no name. */
+                bool known = number < (uint32_t) SIGRTMIN ? sigabbrev_np((int) number) != NULL
+                                                          : number <= (uint32_t) SIGRTMAX;
+                return known ? (int) number : -EINVAL;
         }
         if (strncasecmp(text, "SIG", 3) == 0) {
                 text += 3;

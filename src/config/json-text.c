@@ -41,7 +41,8 @@ static int skip_string(Guard *guard, Error *error) {
                 }
                 if (c == '\\') {
                         guard->position++;
-                        if (strncmp(guard->text + guard->position, "u0000", 5) == 0) {
+                        if (guard->length - guard->position >= 5 &&
+                            strncmp(guard->text + guard->position, "u0000", 5) == 0) {
                                 return refuse(guard, error, "a NUL character in a string");
                         }
                 }

@@ -93,7 +93,7 @@ Environment *environment_merge(const Environment *base, const Environment *over)
 }
 
 const char *environment_get(const Environment *environment, const char *name) {
-        size_t low = 0, high = environment_count(environment);
+        size_t low = 0, high = environment_name_is_valid(name) ? environment_count(environment) : 0;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;

@@ -185,7 +185,7 @@ static int print_settings(void) {
 /* What holds the scope of the isolation "group": it waits for its end. */
 static _Noreturn void keep(void) {
         for (;;) {
-                (void) pause();
+                (void) pause(); /* may block: the keeper has nothing else to do */
         }
 }
 

@@ -335,6 +335,7 @@ static void wait_for_stops(SystemdManager *manager) {
         while (manager->bus && manager->stops > 0 && now_boottime_usec() < deadline_usec) {
                 int r = sd_bus_process(manager->bus, NULL);
                 if (r == 0) {
+                        /* may block: the loop has ended, and not for long */
                         r = sd_bus_wait(manager->bus, deadline_usec - now_boottime_usec());
                 }
                 if (r < 0) {

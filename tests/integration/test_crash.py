@@ -101,7 +101,7 @@ class Crash:
                 self.assertEqual(properties['SignalNumber'], number)
 
     def test_stable_runs_are_not_counted_as_unstable(self):
-        path = self.client.start_one(self.sleeper(), name='api', min_uptime='1ms', max_restarts=2)
+        path = self.client.start_one(self.sleeper(), name='api', min_uptime='1us', max_restarts=2)
         for count in range(1, 5):
             seen = len(self.client.received)
             os.kill(self.client.property(path, 'Pid'), signal.SIGKILL)

@@ -27,10 +27,17 @@ with open("report.new", "w") as file:
 os.rename("report.new", "report")
 time.sleep(1000)
 '''
-# The shell leaves dispositions as it found them; Python does not.
-STATUS = '#!/bin/bash\ncat /proc/$$/status /proc/$$/limits >status.new\necho "umask: $(umask)" >>status.new\n' \
-         'echo "oom: $(cat /proc/$$/oom_score_adj)" >>status.new\n' \
-         'echo "slack: $(cat /proc/$$/timerslack_ns)" >>status.new\nmv status.new status\nexec sleep 1000\n'
+# A shell that only reads leaves dispositions and mask as it found them; Python does not.
+STATUS = '''#!/bin/sh
+for file in status limits; do
+    while read -r line; do echo "$line"; done </proc/$$/$file
+done >status.new
+read -r value </proc/$$/oom_score_adj && echo "oom: $value" >>status.new
+read -r value </proc/$$/timerslack_ns && echo "slack: $value" >>status.new
+echo "umask: $(umask)" >>status.new
+mv status.new status
+exec sleep 1000
+'''
 FOREIGN = {'NOTIFY_SOCKET': '/run/nowhere', 'LISTEN_FDS': '1', 'LISTEN_PID': '1', 'LISTEN_FDNAMES': 'x',
            'WATCHDOG_USEC': '1', 'WATCHDOG_PID': '1', 'INVOCATION_ID': '0' * 32, 'JOURNAL_STREAM': '1:2', 'MAINPID': '1',
            'SYSTEMD_EXEC_PID': '1', 'MEMORY_PRESSURE_WATCH': 'x', 'MEMORY_PRESSURE_WRITE': 'x'}
@@ -60,7 +67,7 @@ class Inherit:
 
     def status(self):
         script = self.script('status.sh', STATUS)
-        self.client.start_one(script, name='status', cwd=self.daemon.apps)
+        self.client.start_one(script, name='status', cwd=self.daemon.apps, interpreter='none')
         lines = harness.wait_file(self.path('status')).splitlines()
         return {key: value.strip() for key, _, value in (line.partition(':') for line in lines)}, lines
 

@@ -17,12 +17,18 @@ class Logs(harness.Case):
         return path, self.client.properties(path)
 
     def test_default_names(self):
-        _, properties = self.start_talker(name='my app_1')
-        self.assertEqual(properties['OutLogPath'], os.path.join(self.daemon.logs, 'my-app-1-out.log'))
-        self.assertEqual(properties['ErrorLogPath'], os.path.join(self.daemon.logs, 'my-app-1-error.log'))
-        self.assertEqual(os.path.basename(properties['PidPath']), 'my-app-1-0.pid')
+        _, properties = self.start_talker(name='my app_x')
+        self.assertEqual(properties['OutLogPath'], os.path.join(self.daemon.logs, 'my-app-x-out.log'))
+        self.assertEqual(properties['ErrorLogPath'], os.path.join(self.daemon.logs, 'my-app-x-error.log'))
+        self.assertEqual(os.path.basename(properties['PidPath']), 'my-app-x-0.pid')
         self.assertEqual(harness.wait_file(properties['OutLogPath']), 'to out\n')
         self.assertEqual(harness.wait_file(properties['ErrorLogPath']), 'to err\n')
+
+    def test_number_at_the_end_of_a_name_gives_way_to_the_id(self):
+        # as in PM2
+        _, properties = self.start_talker(name='api-7', merge_logs=False)
+        self.assertEqual(os.path.basename(properties['OutLogPath']), 'api-7-out-0.log')
+        self.assertEqual(os.path.basename(properties['PidPath']), 'api-0.pid')
 
     def test_odd_names_stay_in_the_folder(self):
         for number, (name, stem) in enumerate((('../../up', '..-..-up'), ('a/b', 'a-b'), ('ünïcode', None),

@@ -29,6 +29,11 @@ def memory_bytes(pid):
     raise AssertionError('no Pss')
 
 
+def environment_of(number):
+    """Of which nothing can be shared with another one."""
+    return {f'VARIABLE_{i}': f'{number:06}{i:04}' + 'x' * 230 for i in range(ENVIRONMENT_BYTES // 256)}
+
+
 class Many:
     settings = 'processes_max=10000'
 
@@ -64,8 +69,7 @@ class Many:
         return result
 
     def round(self, program):
-        environment = {f'VARIABLE_{number}': 'x' * 240 for number in range(ENVIRONMENT_BYTES // 256)}
-        bodies = [(program, harness.options(name=f'app-{number}', interpreter='none', env=environment,
+        bodies = [(program, harness.options(name=f'app-{number}', interpreter='none', env=environment_of(number),
                                             kill_timeout=10000)) for number in range(COUNT)]
         self.timed(f'start {COUNT}', self.in_flight, 'Start', 'sa{sv}', bodies)
         listed = self.timed('List', self.client.list)

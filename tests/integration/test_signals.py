@@ -36,7 +36,8 @@ class Signals(harness.Case):
         self.assertEqual(len(added), 1)
         self.assertEqual(added[0][0], paths[0])
         self.assertEqual(added[0][1][PROCESS]['Name'], 'api')
-        self.assertEqual(self.events(messages), ['start', 'online'])
+        # the order of PM2: what was asked for is told when it is done
+        self.assertEqual(self.events(messages), ['online', 'start'])
         self.assertEqual(self.client.property(paths[0], 'Status'), 'online')
 
     def test_stop(self):
@@ -44,12 +45,12 @@ class Signals(harness.Case):
         _, messages = self.during(self.client.stop, 'api')
         self.assertEqual(self.events(messages), ['exit', 'stop'])
         self.assertEqual(self.statuses(messages, path)[-1], 'stopped')
-        self.assertEqual([body[4] for member, _, body in messages if member == 'ProcessEvent'], [True, True])
+        self.assertEqual([body[4] for member, _, body in messages if member == 'ProcessEvent'], [False, True])
 
     def test_restart(self):
         path = self.client.start_one(self.sleeper(), name='api')
         _, messages = self.during(self.client.restart, 'api')
-        self.assertEqual(self.events(messages), ['exit', 'restart', 'online'])
+        self.assertEqual(self.events(messages), ['exit', 'online', 'restart'])
         self.assertEqual(self.statuses(messages, path)[-1], 'online')
         changed = [body[1] for member, at, body in messages if member == 'PropertiesChanged' and at == path]
         self.assertEqual({key: value for change in changed for key, value in change.items()}['Pid'],
@@ -160,7 +161,8 @@ class Signals(harness.Case):
                           ('exec_interpreter', 's'), ('pm_uptime', 't'), ('unstable_restarts', 'u'), ('restart_time', 'u'), ('status', 's'),
                           ('instances', 'u'), ('pm_exec_path', 's'), ('namespace', 's'), ('exec_mode', 's'),
                           ('version', 's'), ('username', 's'), ('created_at', 't')])
-        self.assertGreater(process['monit'].value['memory'].value, 0)
+        # the kernel counts late
+        harness.wait_until(lambda: self.client.list()[0]['monit']['memory'] > 0, 'it takes memory')
 
     def test_describe_has_list_and_more(self):
         self.client.start_one(self.sleeper(), name='api', env={'SECRET': 'value'})
@@ -203,7 +205,7 @@ class SignalsCgroup(harness.Case):
         path = self.client.start_one(script, name='busy')
         harness.wait_until(lambda: self.client.property(path, 'CpuUsageNSec') > 200_000_000, 'the loop used 200 ms')
         self.assertEqual(self.client.property(path, 'Tasks'), 2)
-        self.assertGreater(self.client.property(path, 'CpuPercent'), 1)
+        harness.wait_until(lambda: self.client.property(path, 'CpuPercent') > 1, 'the loop shows')
         self.assertGreater(self.client.property(path, 'MemoryBytes'), 100_000)
 
     def test_get_process_by_pid_of_a_descendant(self):
