@@ -8,6 +8,7 @@
 #include "basic/parse-util.h"
 #include "basic/time-util.h"
 #include "config/settings.h"
+#include "core/app-config.h"
 #include "daemon/service.h"
 #include "platform/instance-lock.h"
 
@@ -182,6 +183,23 @@ static int print_settings(void) {
         return EXIT_SUCCESS;
 }
 
+/* One line for each: name, aliases, type, default, what it means. */
+static int print_attributes(void) {
+        for (size_t i = 0; i < n_attributes; i++) {
+                const Attribute *attribute = &attributes[i];
+                (void) printf("%s%s%s%s (%s%s%s): %s\n",
+                              attribute->name,
+                              attribute->aliases ? " [" : "",
+                              attribute->aliases ? attribute->aliases : "",
+                              attribute->aliases ? "]" : "",
+                              attribute_type_to_text(attribute->type),
+                              attribute->fallback ? ", default " : "",
+                              attribute->fallback ? attribute->fallback : "",
+                              attribute->help);
+        }
+        return EXIT_SUCCESS;
+}
+
 /* What holds the scope of the isolation "group": it waits for its end. */
 static _Noreturn void keep(void) {
         for (;;) {
@@ -192,12 +210,14 @@ static _Noreturn void keep(void) {
 static int print_help(void) {
         (void) puts("pm2d [OPTIONS]\n\n"
                     "The supervisor of pm2d(8), in the foreground.\n\n"
-                    "  --private         serve the private socket alone, without a message bus or systemd\n"
-                    "  --system          the system instance: root, for all users, on the system bus\n"
-                    "  --ready-fd=FD     write READY, or ERROR and a text, to this descriptor\n"
-                    "  --print-settings  print the table of settings with their defaults and end\n"
-                    "  --version         print the version and end\n"
-                    "  --help            print this and end\n\n"
+                    "  --private           serve the private socket alone, without a message bus or "
+                    "systemd\n"
+                    "  --system            the system instance: root, for all users, on the system bus\n"
+                    "  --ready-fd=FD       write READY, or ERROR and a text, to this descriptor\n"
+                    "  --print-settings    print the table of settings with their defaults and end\n"
+                    "  --print-attributes  print the table of app attributes and end\n"
+                    "  --version           print the version and end\n"
+                    "  --help              print this and end\n\n"
                     "Exit status: 0 ended by a signal, 1 failure, 2 usage, 78 another one runs, 79 ended by "
                     "Kill.");
         return EXIT_SUCCESS;
@@ -210,6 +230,7 @@ int main(int argc, char **argv) {
                 OPTION_KEEPER,
                 OPTION_READY_FD,
                 OPTION_PRINT_SETTINGS,
+                OPTION_PRINT_ATTRIBUTES,
                 OPTION_VERSION,
                 OPTION_HELP,
         };
@@ -219,6 +240,7 @@ int main(int argc, char **argv) {
                 { "keeper", no_argument, NULL, OPTION_KEEPER },
                 { "ready-fd", required_argument, NULL, OPTION_READY_FD },
                 { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
+                { "print-attributes", no_argument, NULL, OPTION_PRINT_ATTRIBUTES },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 { "help", no_argument, NULL, OPTION_HELP },
                 { NULL, 0, NULL, 0 },
@@ -249,6 +271,8 @@ int main(int argc, char **argv) {
                         break;
                 case OPTION_PRINT_SETTINGS:
                         return print_settings();
+                case OPTION_PRINT_ATTRIBUTES:
+                        return print_attributes();
                 case OPTION_VERSION:
                         (void) puts("pm2d " PM2D_VERSION);
                         return EXIT_SUCCESS;
