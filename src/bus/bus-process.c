@@ -27,6 +27,10 @@ static Process *process_at(const BusConnection *connection, const char *path) {
             parse_uint32(path + strlen(PROCESS_PATH_PREFIX), &id) < 0) {
                 return NULL;
         }
+        g_autofree char *canonical = bus_process_path(id);
+        if (strcmp(path, canonical) != 0) {
+                return NULL; /* "/00" */
+        }
         Process *process = registry_get(registry, id);
         Caller viewer = bus_viewer(connection);
         return process && caller_may_control(&viewer, process->owner) ? process : NULL;

@@ -5,19 +5,23 @@
 #include "basic/utf8.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 typedef struct Reader {
         sd_bus_message *message;
         unsigned count;
         unsigned depth;
+        char *key; /* the option that is being read, NULL: none yet */
         Error *error;
 } Reader;
 
 static int read_value(Reader *reader, Value **ret);
 
 static int refuse(Reader *reader, const char *what) {
-        return error_set(reader->error, ERROR_INVALID_ARGS, "options: %s", what);
+        g_autofree char *quoted = error_quote(reader->key ? reader->key : "");
+
+        return error_set(reader->error, ERROR_INVALID_ARGS, "option %s: %s", quoted, what);
 }
 
 /* Every integer type of D-Bus. */
@@ -58,7 +62,8 @@ static int read_integer(Reader *reader, char type, Value **ret) {
                 break;
         default:
                 if (number.t > INT64_MAX) {
-                        return refuse(reader, "a number is out of range");
+                        g_autofree char *what = g_strdup_printf("%" PRIu64 " is out of range", number.t);
+                        return refuse(reader, what);
                 }
                 value = (int64_t) number.t;
                 break;
@@ -126,6 +131,10 @@ static int read_entries(Reader *reader, const char *contents, Value **ret) {
         while ((r = sd_bus_message_enter_container(reader->message, SD_BUS_TYPE_DICT_ENTRY, entry)) > 0) {
                 Value *value = NULL;
                 r = sd_bus_message_read_basic(reader->message, SD_BUS_TYPE_STRING, &key);
+                if (r >= 0 && reader->depth == 1) {
+                        g_free(reader->key);
+                        reader->key = g_strdup(key);
+                }
                 if (r >= 0 && !g_hash_table_add(seen, g_strdup(key))) {
                         g_autofree char *quoted = error_quote(key);
                         return error_set(
@@ -230,8 +239,9 @@ int bus_value_read_map(sd_bus_message *message, Value **ret, Error *error) {
         int r = read_value(&reader, ret);
 
         if (r < 0 && r != -ECANCELED) {
-                return error_set(error, ERROR_INVALID_ARGS, "options: %s", g_strerror(-r));
+                r = refuse(&reader, g_strerror(-r));
         }
+        g_free(reader.key);
         return r;
 }
 

@@ -10,10 +10,10 @@
 #include "basic/time-util.h"
 #include "basic/utf8.h"
 #include "core/command-line.h"
+#include "core/value-text.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -29,33 +29,8 @@ static uint64_t bit_of(const Attribute *attribute) {
         return UINT64_C(1) << (attribute - attributes);
 }
 
-/* A scalar as the text that a caller would have written; NULL for anything else. */
-static char *scalar_to_text(const Value *value) {
-        switch (value->kind) {
-        case VALUE_STRING:
-                return g_strdup(value->string);
-        case VALUE_BOOL:
-                return g_strdup(value->boolean ? "true" : "false");
-        case VALUE_INT:
-                return g_strdup_printf("%" PRId64, value->integer);
-        case VALUE_DOUBLE: {
-                char buffer[G_ASCII_DTOSTR_BUF_SIZE];
-                if (trunc(value->real) == value->real && fabs(value->real) < 1e15) {
-                        return g_strdup_printf("%.0f", value->real);
-                }
-                return g_strdup(g_ascii_dtostr(buffer, sizeof(buffer), value->real));
-        }
-        case VALUE_NULL:
-        case VALUE_ARRAY:
-        case VALUE_MAP:
-        default:
-                return NULL;
-        }
-}
-
 static int refuse(const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
-        g_autofree char *quoted = text ? error_quote(text) : g_strdup(value_kind_to_text(value->kind));
+        g_autofree char *got = value_describe(value);
 
         return error_set(
                         error,
@@ -63,12 +38,11 @@ static int refuse(const Attribute *attribute, const Value *value, Error *error) 
                         "%s: expected %s, got %s",
                         attribute->name,
                         attribute_type_to_text(attribute->type),
-                        quoted);
+                        got);
 }
 
 static int refuse_range(const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
-        g_autofree char *quoted = error_quote(text ? text : "");
+        g_autofree char *got = value_describe(value);
         uint64_t unit = attribute->type == ATTRIBUTE_DURATION ? USEC_PER_MSEC : 1;
 
         return error_set(
@@ -76,7 +50,7 @@ static int refuse_range(const Attribute *attribute, const Value *value, Error *e
                         ERROR_INVALID_CONFIG,
                         "%s: %s is out of range, it must be %" PRIu64 " to %" PRIu64 "%s",
                         attribute->name,
-                        quoted,
+                        got,
                         attribute->minimum / unit,
                         attribute->maximum / unit,
                         attribute->type == ATTRIBUTE_DURATION ? " ms" : "");
@@ -92,11 +66,10 @@ static bool has_control_character(const char *text) {
 }
 
 static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
-
-        if (!text || value->kind == VALUE_BOOL) {
+        if (value->kind != VALUE_STRING) {
                 return refuse(attribute, value, error);
         }
+        const char *text = value->string;
         size_t length = strlen(text);
         if (length < attribute->minimum || length > attribute->maximum) {
                 return error_set(
@@ -122,13 +95,14 @@ static int set_string(AppConfig *config, const Attribute *attribute, const Value
                                 quoted);
         }
         char **field = field_of(config, attribute);
+        char *copy = g_strdup(text);
         g_free(*field);
-        *field = g_steal_pointer(&text);
+        *field = copy;
         return 0;
 }
 
 static int set_bool(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
+        g_autofree char *text = value_to_text(value);
 
         if (!text || parse_bool(text, field_of(config, attribute)) < 0) {
                 return refuse(attribute, value, error);
@@ -137,7 +111,7 @@ static int set_bool(AppConfig *config, const Attribute *attribute, const Value *
 }
 
 static int set_number(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
+        g_autofree char *text = value_to_text(value);
         int64_t number = 0;
         int r = text && value->kind != VALUE_BOOL ? parse_int64(text, &number) : -EINVAL;
 
@@ -153,7 +127,7 @@ static int set_number(AppConfig *config, const Attribute *attribute, const Value
 }
 
 static int set_duration(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
+        g_autofree char *text = value_to_text(value);
         uint64_t usec = 0;
         int r = text && value->kind != VALUE_BOOL ? parse_duration_usec(text, &usec) : -EINVAL;
 
@@ -168,7 +142,7 @@ static int set_duration(AppConfig *config, const Attribute *attribute, const Val
 }
 
 static int set_signal(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = scalar_to_text(value);
+        g_autofree char *text = value_to_text(value);
         int number = text ? signal_from_text(text) : -EINVAL;
 
         if (number < 0) {
@@ -198,7 +172,7 @@ static char **words_of(const Attribute *attribute, const Value *value, Error *er
         g_auto(GStrv) words = g_new0(char *, value->items->len + 1);
         for (guint i = 0; i < value->items->len; i++) {
                 const Value *item = value->items->pdata[i];
-                words[i] = scalar_to_text(item);
+                words[i] = value_to_text(item);
                 if (!words[i]) {
                         (void) error_set(
                                         error,
@@ -257,7 +231,7 @@ static int add_variable(
         if (entry->value->kind == VALUE_NULL) {
                 return 0;
         }
-        g_autofree char *text = scalar_to_text(entry->value);
+        g_autofree char *text = value_to_text(entry->value);
         if (!text) {
                 return error_set(
                                 error,

@@ -4,8 +4,14 @@
 
 #include <string.h>
 
+enum {
+        APP_PART_BYTES_MAX = 220, /* what is put behind it still fits NAME_MAX */
+        DIGEST_BYTES = 16,
+};
+
 char *file_name_of_app(const char *name) {
         GString *part = g_string_new(NULL);
+        g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA1, name, -1);
 
         for (; *name; name++) {
                 bool keep = g_ascii_isalnum(*name) || strchr(".-\\", *name);
@@ -13,6 +19,10 @@ char *file_name_of_app(const char *name) {
         }
         if (strcmp(part->str, ".") == 0 || strcmp(part->str, "..") == 0) {
                 g_string_prepend_c(part, '-');
+        }
+        if (part->len > APP_PART_BYTES_MAX) {
+                g_string_truncate(part, APP_PART_BYTES_MAX - DIGEST_BYTES - 1);
+                g_string_append_printf(part, "-%.*s", DIGEST_BYTES, digest);
         }
         return g_string_free(part, FALSE);
 }

@@ -8,7 +8,7 @@
 /* Names that PM2 gives to files of a process (PM2 7.0.4). Pure text; all results are freed by the caller. */
 
 /* The name of an app as part of a file name: what is not in [A-Za-z0-9.\-] becomes '-'. A name of dots alone
- * is kept from being a folder. */
+ * is kept from being a folder, and a name that is too long for a file ends in a digest of the whole. */
 char *file_name_of_app(const char *name);
 
 /* The path with the id before its suffix: the tail "-<digits><suffix>" or "<suffix>" becomes

@@ -13,6 +13,22 @@
 
 const OptionSpec option_specs[] = {
         { "help", NULL, 'h', KIND_FLAG, GROUP_COMMON, NULL, NULL, N_("show the help of the command") },
+        { "system",
+          NULL,
+          0,
+          KIND_FLAG,
+          GROUP_COMMON,
+          NULL,
+          NULL,
+          N_("command the pm2d of the system, for all users") },
+        { "user",
+          NULL,
+          0,
+          KIND_FLAG,
+          GROUP_COMMON,
+          NULL,
+          NULL,
+          N_("command the pm2d of this user (default)") },
         { "json",
           NULL,
           0,
@@ -343,6 +359,16 @@ const char *arguments_get(const Arguments *arguments, const char *name) {
                 }
         }
         return NULL;
+}
+
+bool arguments_want_system(const Arguments *arguments) {
+        for (guint i = arguments->options->len; i > 0; i--) {
+                const char *name = g_array_index(arguments->options, OptionValue, i - 1).spec->name;
+                if (strcmp(name, "system") == 0 || strcmp(name, "user") == 0) {
+                        return name[0] == 's';
+                }
+        }
+        return false;
 }
 
 bool arguments_has(const Arguments *arguments, const char *name) {

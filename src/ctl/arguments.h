@@ -6,7 +6,7 @@
 
 /* Which options a verb takes. */
 typedef enum OptionGroup {
-        GROUP_COMMON = 1 << 0,     /* --help */
+        GROUP_COMMON = 1 << 0,     /* --help --system --user */
         GROUP_JSON = 1 << 1,       /* --json */
         GROUP_CALL = 1 << 2,       /* --no-wait --timeout */
         GROUP_ATTRIBUTES = 1 << 3, /* the attributes of an app */
@@ -65,6 +65,9 @@ void arguments_done(Arguments *arguments);
 const char *arguments_get(const Arguments *arguments, const char *name);
 
 bool arguments_has(const Arguments *arguments, const char *name);
+
+/* Of --system and --user the last one counts. */
+bool arguments_want_system(const Arguments *arguments);
 
 /* The option of a long name or alias within groups, NULL if there is none. */
 const OptionSpec *option_find(const char *name, unsigned groups);

@@ -167,7 +167,8 @@ static int ctl_connect(Ctl *ctl, const Verb *verb) {
         if (verb->connect == CONNECT_NOT) {
                 return EXIT_OK;
         }
-        r = pm2_connect(ctl->client, verb->connect == CONNECT_SPAWN ? 0 : PM2_CONNECT_NO_SPAWN);
+        uint64_t flags = ctl->instance_flags | (verb->connect == CONNECT_SPAWN ? 0 : PM2_CONNECT_NO_SPAWN);
+        r = pm2_connect(ctl->client, flags);
         if (r < 0) {
                 (void) print_failure(ctl, r);
                 return EXIT_NO_DAEMON;
@@ -185,7 +186,10 @@ static void ctl_probe_terminal(Ctl *ctl) {
 }
 
 static int ctl_run_verb(const Verb *verb, const Arguments *arguments) {
-        Ctl ctl = { .silent = arguments_has(arguments, "silent") };
+        Ctl ctl = {
+                .silent = arguments_has(arguments, "silent"),
+                .instance_flags = arguments_want_system(arguments) ? PM2_CONNECT_SYSTEM : 0,
+        };
         const char *json = arguments_get(arguments, "json");
 
         if (arguments_has(arguments, "help")) {
@@ -214,13 +218,21 @@ static int ctl_run_verb(const Verb *verb, const Arguments *arguments) {
         return status;
 }
 
+static bool is_instance_option(const char *word) {
+        return strcmp(word, "--system") == 0 || strcmp(word, "--user") == 0;
+}
+
 int ctl_run(const char *const *argv) {
+        /* The instance may stand before the verb, as with other tools that have one of the system. */
         g_autoptr(GPtrArray) words = g_ptr_array_new();
         g_autofree char *message = NULL;
         const char *option = NULL;
         Arguments arguments;
         Ctl plain = { 0 };
 
+        for (; argv[0] && is_instance_option(argv[0]); argv++) {
+                g_ptr_array_add(words, (gpointer) argv[0]);
+        }
         if (!argv[0]) {
                 (void) arguments_parse(argv, 0, false, &arguments, &message);
                 (void) verb_help(&plain, &arguments);

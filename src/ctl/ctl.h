@@ -24,7 +24,8 @@ typedef enum JsonMode {
 
 /* One run of pm2ctl. */
 typedef struct Ctl {
-        pm2_client *client; /* connected if the verb says so */
+        pm2_client *client;      /* connected if the verb says so */
+        uint64_t instance_flags; /* of pm2_connect(): which supervisor is meant */
         JsonMode json;
         bool silent;
         bool terminal; /* standard output is one */

@@ -85,6 +85,7 @@ static void print_all(void) {
                                 g_strdup_printf("%s %s", verb->name, verb->usage[0] ? _(verb->usage) : "");
                 print_two(g_strchomp(text), _(verb->summary));
         }
+        print_options(GROUP_COMMON);
         (void) printf("\n%s\n",
                       _("TARGET is a name, a namespace, an id, \"all\" or /REGEX/; name:X, ns:X and id:N "
                         "force the kind."));

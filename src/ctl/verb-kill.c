@@ -43,7 +43,7 @@ static int kill_daemon(Ctl *ctl, const Arguments *arguments) {
 }
 
 int verb_kill(Ctl *ctl, const Arguments *arguments) {
-        int r = pm2_connect(ctl->client, PM2_CONNECT_NO_SPAWN);
+        int r = pm2_connect(ctl->client, ctl->instance_flags | PM2_CONNECT_NO_SPAWN);
         if (r == -ENOTCONN) {
                 return report(ctl, false);
         }

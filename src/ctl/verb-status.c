@@ -95,7 +95,7 @@ int verb_status(Ctl *ctl, const Arguments *arguments) {
         pm2_value *properties = NULL;
 
         (void) arguments;
-        int r = pm2_connect(ctl->client, PM2_CONNECT_NO_SPAWN);
+        int r = pm2_connect(ctl->client, ctl->instance_flags | PM2_CONNECT_NO_SPAWN);
         if (r == -ENOTCONN) {
                 if (ctl->json != JSON_OFF) {
                         (void) print_status_json(ctl, NULL);

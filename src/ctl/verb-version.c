@@ -28,7 +28,7 @@ int verb_version(Ctl *ctl, const Arguments *arguments) {
         int status = EXIT_OK;
 
         (void) arguments;
-        if (pm2_connect(ctl->client, PM2_CONNECT_NO_SPAWN) >= 0) {
+        if (pm2_connect(ctl->client, ctl->instance_flags | PM2_CONNECT_NO_SPAWN) >= 0) {
                 (void) pm2_get_version(ctl->client, &daemon);
         }
         if (ctl->json != JSON_OFF) {

@@ -6,6 +6,7 @@
 
 #include "basic/instance-paths.h"
 
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 
 #define MANAGER_BUS_NAME  "org.pm2.Manager"
@@ -41,6 +42,9 @@ int error_name_to_errno(const char *name);
 
 /* Whether an error of a call means that the supervisor is not there any more. */
 bool error_is_disconnect(int error, const char *name);
+
+/* Whether a supervisor that runs as this user is one to talk to. */
+bool client_trusts(const pm2_client *client, uid_t server);
 
 /* Process what the supervisor sent unasked, so that it does not pile up. Returns whether the connection
  * stands. */

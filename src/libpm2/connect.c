@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Finding the supervisor: the private socket is three times faster than the bus and is there without one,
- * so it comes first; the user bus second, since it can start the service; a private supervisor of our own
- * last. A supervisor counts only if it belongs to us or to root. */
+ * so it comes first; the bus second, since it can start the service; a private supervisor of our own last.
+ * The system instance is never started by ourselves: that takes root and a unit. A supervisor counts only
+ * if it belongs to root, or, of the user instance, to us. */
 
 #include "client.h"
 
@@ -26,6 +27,14 @@
 static const struct {
         const char *name, *path;
 } driver = { "org.freedesktop.DBus", "/org/freedesktop/DBus" };
+
+bool client_trusts(const pm2_client *client, uid_t server) {
+        return server == 0 || (!(client->flags & PM2_CONNECT_SYSTEM) && server == geteuid());
+}
+
+static const char *wanted_server(const pm2_client *client) {
+        return client->flags & PM2_CONNECT_SYSTEM ? "root" : "our user";
+}
 
 static void pause_msec(unsigned msec) {
         struct timespec delay = { .tv_sec = msec / 1000, .tv_nsec = (long) (msec % 1000) * 1000000 };
@@ -51,8 +60,14 @@ static int open_socket(pm2_client *client, const char *path, int *ret) {
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
                 return client_fail(client, -errno, "cannot tell who serves %s: %m", path);
         }
-        if (peer.uid != 0 && peer.uid != geteuid()) {
-                return client_fail(client, -EPERM, "%s is served by user %u, not by ours", path, peer.uid);
+        if (!client_trusts(client, peer.uid)) {
+                return client_fail(
+                                client,
+                                -EPERM,
+                                "%s is served by user %u, not by %s",
+                                path,
+                                peer.uid,
+                                wanted_server(client));
         }
         *ret = steal_fd(&fd);
         return 0;
@@ -132,7 +147,7 @@ static bool name_is_activatable(sd_bus *bus) {
         return found;
 }
 
-/* Whether the name's owner is us or root. -ENXIO: it has no owner. */
+/* Whether the name's owner may be trusted. -ENXIO: it has no owner. */
 static int check_owner(pm2_client *client, sd_bus *bus) {
         _cleanup_bus_creds_ sd_bus_creds *creds = NULL;
         uid_t uid;
@@ -147,13 +162,14 @@ static int check_owner(pm2_client *client, sd_bus *bus) {
         if (r < 0) {
                 return client_fail(client, r, "cannot tell who owns %s on the bus: %m", MANAGER_BUS_NAME);
         }
-        if (uid != 0 && uid != geteuid()) {
+        if (!client_trusts(client, uid)) {
                 return client_fail(
                                 client,
                                 -EPERM,
-                                "%s on the bus belongs to user %u, not to ours",
+                                "%s on the bus belongs to user %u, not to %s",
                                 MANAGER_BUS_NAME,
-                                uid);
+                                uid,
+                                wanted_server(client));
         }
         return 0;
 }
@@ -199,7 +215,7 @@ static int activate(pm2_client *client, sd_bus *bus) {
 static int connect_bus(pm2_client *client, bool may_start) {
         _cleanup_bus_ sd_bus *bus = NULL;
 
-        int r = sd_bus_open_user(&bus);
+        int r = client->flags & PM2_CONNECT_SYSTEM ? sd_bus_open_system(&bus) : sd_bus_open_user(&bus);
         if (r < 0) {
                 return -ENOTCONN;
         }
@@ -302,6 +318,15 @@ static int connect_paths(pm2_client *client, const InstancePaths *paths, bool ma
         if (r != -ENOTCONN) {
                 return r;
         }
+        if (client->flags & PM2_CONNECT_SYSTEM) {
+                return client_fail(
+                                client,
+                                -ENOTCONN,
+                                may_start ? "no pm2d is running for the system, and none can be started "
+                                            "over the "
+                                            "system bus"
+                                          : "no pm2d is running for the system");
+        }
         return may_start ? connect_spawned(client, paths)
                          : client_fail(client, -ENOTCONN, "no pm2d is running");
 }
@@ -319,15 +344,17 @@ PM2_EXPORT int pm2_connect(pm2_client *client, uint64_t flags) {
         InstancePaths paths;
 
         client_clear_error(client);
-        if (flags & ~(uint64_t) PM2_CONNECT_NO_SPAWN) {
+        if (flags & ~(uint64_t) (PM2_CONNECT_NO_SPAWN | PM2_CONNECT_SYSTEM)) {
                 return client_fail(client, -EINVAL, "unknown connection flags");
         }
-        if (client_drain(client)) {
+        bool same_instance = ((flags ^ client->flags) & PM2_CONNECT_SYSTEM) == 0;
+        if (same_instance && client_drain(client)) {
                 return 0;
         }
         pm2_disconnect(client);
         client->flags = flags;
-        int r = instance_paths_init(&paths);
+        int r = flags & PM2_CONNECT_SYSTEM ? instance_paths_init_system(&paths)
+                                           : instance_paths_init(&paths);
         if (r < 0) {
                 return client_fail(client, r, "cannot tell where pm2d's socket is: %m");
         }

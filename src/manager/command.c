@@ -37,11 +37,17 @@ Command *command_active(const ProcessHandle *handle) {
         return head && head->begun ? head : NULL;
 }
 
-/* Take a command off the queue and answer it. */
-static void command_finish(ProcessHandle *handle, Command *command, Error *error) {
+/* Take a command off the queue; its operation is to be answered by the caller. */
+static Operation *command_pop(ProcessHandle *handle, Command *command) {
+        Operation *operation = command->operation;
+
         (void) g_queue_remove(&handle->commands, command);
-        operation_finish(command->operation, handle->process->id, error);
         command_free(command);
+        return operation;
+}
+
+static void command_finish(ProcessHandle *handle, Command *command, Error *error) {
+        operation_finish(command_pop(handle, command), handle->process->id, error);
 }
 
 void command_fail_gone(ProcessHandle *handle, Command *command) {
@@ -184,10 +190,13 @@ static void fail_start_and_invalidate(ProcessHandle *handle, Command *command) {
         } else {
                 error_move(&error, &handle->launch_error);
         }
-        command_finish(handle, command, &error);
+        uint32_t id = process->id;
+        Operation *operation = command_pop(handle, command);
         if (fresh && g_queue_is_empty(&handle->commands)) {
                 manager_remove_process_and_invalidate(manager, process);
+                operation_finish(operation, id, &error);
         } else {
+                operation_finish(operation, id, &error);
                 begin_next_and_invalidate(handle);
         }
 }
@@ -203,10 +212,13 @@ static void complete_and_invalidate(ProcessHandle *handle, Command *command, Pro
         if (delete) {
                 command_cancel_starts(handle, ERROR_CANCELLED, "it was deleted");
         }
-        command_finish(handle, command, NULL);
+        uint32_t id = process->id;
+        Operation *operation = command_pop(handle, command);
         if (delete) {
                 manager_remove_process_and_invalidate(manager, process);
+                operation_finish(operation, id, NULL);
         } else {
+                operation_finish(operation, id, NULL);
                 begin_next_and_invalidate(handle);
         }
 }

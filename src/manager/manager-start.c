@@ -11,6 +11,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum {
+        DERIVED_NAME_BYTES_MAX = 200,
+};
+
 /* An app that has passed all checks. */
 typedef struct CheckedApp {
         AppConfig *config;
@@ -56,6 +60,14 @@ static int name_by_script(AppConfig *config, Error *error) {
         }
         bool command = strchr(config->script, ' ') != NULL;
         g_autofree char *stem = command ? g_strdup(config->script) : file_name_stem(config->script);
+        size_t length = MIN(strlen(stem), DERIVED_NAME_BYTES_MAX);
+        while (length > 0 && stem[length] && ((unsigned char) stem[length] & 0xc0) == 0x80) {
+                length--; /* not within a character */
+        }
+        stem[length] = '\0';
+        for (char *c = stem; *c; c++) {
+                *c = g_ascii_iscntrl(*c) ? ' ' : *c;
+        }
         g_autoptr(Value) value = value_new_string(stem);
         return app_config_set_by_name(config, "name", value, error);
 }

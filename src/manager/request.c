@@ -3,19 +3,16 @@
 #include "manager/request.h"
 
 #include "core/app-config.h"
+#include "core/value-text.h"
 
 #include <string.h>
 
 typedef int (*Reader)(Request *request, const Value *value, void *field, const char *key, Error *error);
 
 static int refuse(const char *key, const char *expected, const Value *value, Error *error) {
-        return error_set(
-                        error,
-                        ERROR_INVALID_ARGS,
-                        "option %s: expected %s, got %s",
-                        key,
-                        expected,
-                        value_kind_to_text(value->kind));
+        g_autofree char *got = value_describe(value);
+
+        return error_set(error, ERROR_INVALID_ARGS, "option %s: expected %s, got %s", key, expected, got);
 }
 
 static int read_bool(Request *request, const Value *value, void *field, const char *key, Error *error) {

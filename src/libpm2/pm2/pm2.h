@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* libpm2: the PM2 API for C programs. It speaks to pm2d, the process supervisor of the calling user.
+/* libpm2: the PM2 API for C programs. It speaks to pm2d, the process supervisor of the calling user or of
+ * the system.
  *
  * Conventions: functions that can fail return a negative errno, else 0 unless stated otherwise. An out
  * parameter is written on success alone. What a function returns through a pm2_value ** belongs to the
@@ -114,6 +115,8 @@ bool pm2_options_has(const pm2_options *options, const char *key);
 typedef enum pm2_connect_flags {
         /* Neither start a supervisor nor have the bus start one. */
         PM2_CONNECT_NO_SPAWN = 1 << 0,
+        /* The supervisor of the system, which keeps the processes of all users, rather than the user's. */
+        PM2_CONNECT_SYSTEM = 1 << 1,
 } pm2_connect_flags;
 
 /* A client that is not connected yet. -ENOMEM. */
@@ -124,9 +127,11 @@ pm2_client *pm2_client_free(pm2_client *client);
 
 /* Connect to the supervisor of the calling user: by its private socket, else over the user bus, which may
  * start it; where neither leads to one, a private supervisor is started (PM2D_PATH names its program for
- * an uninstalled tree). flags: pm2_connect_flags joined by |. Returns 0 also if already connected.
- * -ENOTCONN: none runs and none may be started; -EPERM: the socket belongs to another user; -EINVAL:
- * unknown flags; -ECONNREFUSED: a supervisor was started and failed. */
+ * an uninstalled tree). With PM2_CONNECT_SYSTEM to that of the system: by its socket, else over the system
+ * bus, which may start it. flags: pm2_connect_flags joined by |. Returns 0 also if already connected; a
+ * connection to the other instance is closed first. -ENOTCONN: none runs and none may or can be started;
+ * -EPERM: the socket or bus name belongs to another user; -EINVAL: unknown flags; -ECONNREFUSED: a
+ * supervisor was started and failed. */
 int pm2_connect(pm2_client *client, uint64_t flags);
 
 /* Close the connection; the client may connect again. */

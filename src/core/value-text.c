@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "core/value-text.h"
+
+#include "core/error.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+char *value_to_text(const Value *value) {
+        switch (value->kind) {
+        case VALUE_STRING:
+                return g_strdup(value->string);
+        case VALUE_BOOL:
+                return g_strdup(value->boolean ? "true" : "false");
+        case VALUE_INT:
+                return g_strdup_printf("%" PRId64, value->integer);
+        case VALUE_DOUBLE: {
+                char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+                if (trunc(value->real) == value->real && fabs(value->real) < 1e15) {
+                        return g_strdup_printf("%.0f", value->real);
+                }
+                return g_strdup(g_ascii_dtostr(buffer, sizeof(buffer), value->real));
+        }
+        case VALUE_NULL:
+        case VALUE_ARRAY:
+        case VALUE_MAP:
+        default:
+                return NULL;
+        }
+}
+
+char *value_describe(const Value *value) {
+        g_autofree char *text = value_to_text(value);
+
+        return text ? error_quote(text) : g_strdup(value_kind_to_text(value->kind));
+}

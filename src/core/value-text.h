@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/value.h"
+
+/* A scalar as the text that a caller would have written; NULL for null, arrays and maps. Freed by the
+ * caller. */
+char *value_to_text(const Value *value);
+
+/* A value for a message: a scalar in quotes and shortened, else its kind ("an array"). Freed by the caller.
+ */
+char *value_describe(const Value *value);
