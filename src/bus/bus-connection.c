@@ -8,6 +8,10 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+enum {
+        FIRST_TURNS_MAX = 256, /* what comes later wakes the loop by itself */
+};
+
 static void free_slot(void *slot) {
         (void) sd_bus_slot_unref(slot);
 }
@@ -29,7 +33,7 @@ static int on_first_turns(sd_event_source *source, void *userdata) {
         }
         connection->ready_source = sd_event_source_disable_unref(connection->ready_source);
         sd_bus *bus = sd_bus_ref(connection->bus); /* the connection may end in there */
-        while (sd_bus_process(bus, NULL) > 0) {
+        for (int i = 0; i < FIRST_TURNS_MAX && sd_bus_process(bus, NULL) > 0; i++) {
         }
         (void) sd_bus_unref(bus);
         return 0;

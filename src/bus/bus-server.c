@@ -17,6 +17,18 @@ static void free_connection(void *connection) {
         bus_connection_free(connection);
 }
 
+/* In the system instance no user may take all the connections. */
+static bool uid_has_too_many(const BusServer *server, uid_t uid) {
+        uint64_t limit = manager_settings(server->manager)->peers_max / 4;
+        uint64_t count = 0;
+
+        for (guint i = 0; i < server->connections->len; i++) {
+                const BusConnection *connection = server->connections->pdata[i];
+                count += !connection->broker && connection->caller.uid == uid;
+        }
+        return manager_is_system(server->manager) && uid != 0 && count >= limit;
+}
+
 static int accept_peer(BusServer *server, int fd) {
         struct ucred credentials;
         socklen_t length = sizeof(credentials);
@@ -28,7 +40,8 @@ static int accept_peer(BusServer *server, int fd) {
         if (!manager_is_system(server->manager) && credentials.uid != geteuid() && credentials.uid != 0) {
                 return -EPERM;
         }
-        if (server->connections->len >= manager_settings(server->manager)->peers_max) {
+        if (server->connections->len >= manager_settings(server->manager)->peers_max ||
+            uid_has_too_many(server, credentials.uid)) {
                 return -EUSERS;
         }
         int r = bus_connection_new(server, fd, credentials.uid, credentials.gid, &connection);

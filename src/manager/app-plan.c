@@ -5,6 +5,7 @@
 
 #include "basic/fd-util.h"
 #include "basic/log.h"
+#include "basic/utf8.h"
 #include "config/package-version.h"
 #include "core/file-names.h"
 #include "core/interpreter.h"
@@ -221,6 +222,24 @@ static int plan_files(PlanContext *context, const char *logs, const char *pids, 
         return r;
 }
 
+/* All of it is shown on the bus: what comes from PATH or the user database is not known to be UTF-8. */
+static int check_text(const ProcessPlan *plan, Error *error) {
+        const char *texts[] = { plan->exec_path,    plan->program,        plan->cwd,
+                                plan->out_log_path, plan->error_log_path, plan->pid_path };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                if (!utf8_is_valid(texts[i], strlen(texts[i]))) {
+                        g_autofree char *quoted = error_quote(texts[i]);
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "script: %s is not valid UTF-8",
+                                        quoted);
+                }
+        }
+        return 0;
+}
+
 /* Everything that looks at files the user named. */
 static int plan_paths(PlanContext *context, const char *logs, const char *pids, Error *error) {
         int r = plan_cwd(context, error);
@@ -265,6 +284,9 @@ int app_plan_make(
         manager_become_user(manager, user);
         int r = plan_paths(&context, logs, pids, error);
         manager_become_self(manager);
+        if (r >= 0) {
+                r = check_text(&context.plan, error);
+        }
         if (r >= 0) {
                 *ret = context.plan;
                 context.plan = (ProcessPlan){ 0 };

@@ -167,17 +167,23 @@ static int submit_new(
         return 0;
 }
 
-static const Process *first_alive(const GPtrArray *processes) {
+/* Online, or on its way there; what is ending can be started: the start waits for the end. */
+static bool is_running(const Process *process) {
+        return process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING ||
+               process->state == PROCESS_ONLINE;
+}
+
+static const Process *first_running(const GPtrArray *processes) {
         for (guint i = 0; i < processes->len; i++) {
                 const Process *process = processes->pdata[i];
-                if (process_state_is_alive(process->state)) {
+                if (is_running(process)) {
                         return process;
                 }
         }
         return NULL;
 }
 
-static int refuse_alive(const Process *process, Error *error) {
+static int refuse_running(const Process *process, Error *error) {
         return error_set(
                         error,
                         ERROR_ALREADY_EXISTS,
@@ -210,9 +216,9 @@ static int start_declared(
         if (r < 0) {
                 return r;
         }
-        const Process *alive = first_alive(app.existing);
-        if (alive && !request->force) {
-                return refuse_alive(alive, error);
+        const Process *running = first_running(app.existing);
+        if (running && !request->force) {
+                return refuse_running(running, error);
         }
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
         if (app.existing->len > 0 && !request->force && !request->start) {
@@ -254,12 +260,12 @@ static int start_existing(
 
         for (guint i = 0; i < processes->len; i++) {
                 Process *process = processes->pdata[i];
-                if (!process_state_is_alive(process->state)) {
+                if (!is_running(process)) {
                         g_ptr_array_add(idle, process);
                 }
         }
         if (idle->len == 0 && processes->len > 0) {
-                return refuse_alive(processes->pdata[0], error);
+                return refuse_running(processes->pdata[0], error);
         }
         drop_attribute(request, "cwd");
         return manager_submit(manager, call, idle, COMMAND_START, request, ret, error);
