@@ -134,7 +134,7 @@ def count_results(step, results):
                 step.notes.append(line[2:])
 
 
-def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper=None):
+def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper=None, expect=()):
     directory = build_directory(name)
     if not os.path.exists(os.path.join(directory, 'build.ninja')):
         raise StepFailed(f'{name} is not built')
@@ -155,7 +155,17 @@ def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper
     status = step.run(command, env=env, check=False)
     if not os.path.exists(results):
         raise StepFailed('no test was run')
-    count_results(step, read_results(results))
+    tests = read_results(results)
+    count_results(step, tests)
+    # what was left out by mistake must not look like what has passed
+    ran = set()
+    for test in tests:
+        # "project:suite+suite / name"
+        ran.update(test['name'].partition(' / ')[0].partition(':')[2].split('+'))
+    missing = sorted(set(expect or suites) - ran)
+    if missing:
+        step.failed += 1
+        raise StepFailed(f'no test of the suite {", ".join(missing)} was run')
     if status != 0 and step.failed == 0:
         raise StepFailed(f'meson test ended with status {status}')
 
@@ -278,11 +288,13 @@ VALGRIND = ('valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-
 def quick_steps():
     return [
         Step('build-gcc', 'build with gcc', meson_build, 'gcc', '--buildtype=debugoptimized'),
-        Step('test-gcc', 'tests', meson_test, 'gcc', without=NOT_QUICK),
+        Step('test-gcc', 'tests', meson_test, 'gcc', without=NOT_QUICK,
+             expect=('unit', 'bus', 'integration', 'lint')),
         Step('build-gcc-sanitize', 'build with gcc, ASan and UBSan', meson_build, 'gcc-sanitize',
              '--buildtype=debugoptimized', *SANITIZE),
         Step('test-gcc-sanitize', 'tests under ASan and UBSan', meson_test, 'gcc-sanitize',
-             without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3),
+             without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3,
+             expect=('unit', 'bus', 'integration')),
     ]
 
 
@@ -291,7 +303,8 @@ def full_steps():
         Step('build-clang', 'build with clang, ASan and UBSan', meson_build, 'clang', '--buildtype=debugoptimized',
              *SANITIZE, compiler='clang'),
         Step('test-clang', 'tests with clang under ASan and UBSan', meson_test, 'clang',
-             without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3),
+             without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3,
+             expect=('unit', 'bus', 'integration')),
         Step('test-full', 'tests of the full tier', meson_test, 'gcc', suites=('full',)),
         Step('coverage', 'line coverage of src/core at least 95 %', coverage),
         Step('clang-tidy', 'clang-tidy', clang_tidy),

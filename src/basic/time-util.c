@@ -39,7 +39,7 @@ static const struct {
         { "sec", USEC_PER_SEC },
         { "second", USEC_PER_SEC },
         { "seconds", USEC_PER_SEC },
-        { "m", 60 * USEC_PER_SEC },
+        { "m", UINT64_C(60) * USEC_PER_SEC },
         { "min", 60 * USEC_PER_SEC },
         { "minute", 60 * USEC_PER_SEC },
         { "minutes", 60 * USEC_PER_SEC },
@@ -50,9 +50,9 @@ static const struct {
         { "d", 86400 * USEC_PER_SEC },
         { "day", 86400 * USEC_PER_SEC },
         { "days", 86400 * USEC_PER_SEC },
-        { "w", 7 * 86400 * USEC_PER_SEC },
-        { "week", 7 * 86400 * USEC_PER_SEC },
-        { "weeks", 7 * 86400 * USEC_PER_SEC },
+        { "w", UINT64_C(7) * 86400 * USEC_PER_SEC },
+        { "week", UINT64_C(7) * 86400 * USEC_PER_SEC },
+        { "weeks", UINT64_C(7) * 86400 * USEC_PER_SEC },
 };
 
 static uint64_t unit_usec(const char *unit, size_t length) {

@@ -73,21 +73,18 @@ static int process_method_send_signal(sd_bus_message *message, void *userdata, s
                                        error);
 }
 
-/* The process of a call that its owner alone may make. */
-static int owned_process(
-                sd_bus_message *message,
-                const BusConnection *connection,
-                Process **ret,
-                sd_bus_error *ret_error) {
+/* The process of a call that its owner alone may make; NULL with the error set if somebody else calls. */
+static Process *owned_process(
+                sd_bus_message *message, const BusConnection *connection, sd_bus_error *ret_error) {
         Process *process = process_at(connection, sd_bus_message_get_path(message));
         g_auto(Error) error = { 0 };
 
-        if (!process || process->owner != bus_caller(connection)->uid) {
-                (void) error_set(&error, ERROR_ACCESS_DENIED, "only the owner of the process may read this");
-                return bus_error_from(&error, ret_error);
+        if (process && process->owner == bus_caller(connection)->uid) {
+                return process;
         }
-        *ret = process;
-        return 0;
+        (void) error_set(&error, ERROR_ACCESS_DENIED, "only the owner of the process may read this");
+        (void) bus_error_from(&error, ret_error);
+        return NULL;
 }
 
 static int append_assignment(sd_bus_message *reply, const char *assignment) {
@@ -104,14 +101,13 @@ static int append_assignment(sd_bus_message *reply, const char *assignment) {
 static int process_method_get_environment(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         BusConnection *connection = userdata;
         _cleanup_bus_message_ sd_bus_message *reply = NULL;
-        Process *process;
+        const Process *process = owned_process(message, connection, error);
 
-        int r = owned_process(message, connection, &process, error);
-        if (r < 0) {
-                return r;
+        if (!process) {
+                return -EACCES;
         }
         g_autoptr(Environment) environment = manager_environment_of(connection->server->manager, process);
-        r = sd_bus_message_new_method_return(message, &reply);
+        int r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0) {
                 r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{ss}");
         }
@@ -127,13 +123,12 @@ static int process_method_get_environment(sd_bus_message *message, void *userdat
 static int process_method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         BusConnection *connection = userdata;
         _cleanup_bus_message_ sd_bus_message *reply = NULL;
-        Process *process;
+        const Process *process = owned_process(message, connection, error);
 
-        int r = owned_process(message, connection, &process, error);
-        if (r < 0) {
-                return r;
+        if (!process) {
+                return -EACCES;
         }
-        r = sd_bus_message_new_method_return(message, &reply);
+        int r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0) {
                 r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
         }

@@ -8,6 +8,8 @@
 #include "bus/bus-internal.h"
 #include "bus/bus-value.h"
 
+#include <assert.h>
+
 typedef struct BusRequest {
         BusConnection *connection; /* weak */
         sd_bus_message *call;
@@ -131,6 +133,7 @@ static int dispatch(
         if (call->signal_name) {
                 return manager_send_signal(manager, manager_call, call->text, call->signal_name, ret, error);
         }
+        assert(call->function);
         return call->function(manager, manager_call, call->text, ret, error);
 }
 

@@ -9,6 +9,7 @@
 #include "basic/signal-util.h"
 #include "bus/bus-internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 enum {
@@ -125,9 +126,10 @@ static int append_details(sd_bus_message *message, const Item *item) {
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int send_event(sd_bus *bus, const Item *item) {
+static int send_event(sd_bus *bus, const char *path, const Item *item) {
         _cleanup_bus_message_ sd_bus_message *message = NULL;
-        g_autofree char *path = bus_process_path(item->process->id);
+
+        assert(item->process);
 
         int r = sd_bus_message_new_signal(bus, &message, MANAGER_PATH, "org.pm2.Manager", "ProcessEvent");
         if (r >= 0) {
@@ -153,7 +155,7 @@ static int send_item(sd_bus *bus, const Item *item) {
         case ITEM_ADDED:
                 return sd_bus_emit_object_added(bus, path);
         case ITEM_EVENT:
-                return send_event(bus, item);
+                return send_event(bus, path, item);
         case ITEM_KILLED:
                 return sd_bus_emit_signal(bus, MANAGER_PATH, "org.pm2.Manager", "Killed", "s", item->text);
         case ITEM_MANAGER_PROPERTY:
@@ -243,7 +245,9 @@ static void on_event(void *userdata, Process *process, ProcessEventKind kind, bo
                                    .process = process,
                                    .event = kind,
                                    .manually = manually,
-                                   .pid = (uint32_t) process->pid,
+                                   .pid =
+                                                   (uint32_t) (kind == EVENT_EXIT ? process->exited_pid
+                                                                                  : process->pid),
                                    .restart_count = process->restart_count,
                                    .exit_code = process->exit_status.code,
                                    .exit_signal = process->exit_status.signal,

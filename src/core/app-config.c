@@ -330,6 +330,7 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
 }
 
 static void set_default(AppConfig *config, const Attribute *attribute) {
+        assert(attribute->type < _ATTRIBUTE_TYPE_MAX);
         clear_field(config, attribute);
         if (attribute->type == ATTRIBUTE_STRINGS) {
                 *(char ***) field_of(config, attribute) = g_new0(char *, 1);

@@ -34,7 +34,7 @@ static const char *const error_names[] = {
 };
 static_assert(ELEMENTS(error_names) == _ERROR_CODE_MAX, "a name for every error");
 
-int error_set(Error *error, ErrorCode code, const char *format, ...) {
+void error_set_message(Error *error, ErrorCode code, const char *format, ...) {
         if (error) {
                 va_list arguments;
                 va_start(arguments, format);
@@ -44,7 +44,6 @@ int error_set(Error *error, ErrorCode code, const char *format, ...) {
                 error->code = code;
                 error->message = message;
         }
-        return -ECANCELED;
 }
 
 void error_clear(Error *error) {

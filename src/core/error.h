@@ -34,8 +34,10 @@ typedef struct Error {
 } Error;
 
 /* Set the error (an earlier one is replaced) and return -ECANCELED, which stands for "see the Error".
- * error may be NULL. */
-int error_set(Error *error, ErrorCode code, const char *format, ...) PRINTF_LIKE(3, 4);
+ * error may be NULL. A macro, so that whoever reads the code sees the value. */
+#define error_set(error, code, ...) (error_set_message(error, code, __VA_ARGS__), -ECANCELED)
+
+void error_set_message(Error *error, ErrorCode code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 void error_clear(Error *error);
 

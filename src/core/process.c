@@ -111,6 +111,7 @@ void process_set_started(Process *process, uint64_t realtime_usec, uint64_t boot
 
 void process_set_exit_status(Process *process, ExitStatus status) {
         process->exit_status = status;
+        process->exited_pid = process->pid;
         process->changes |= CHANGE_EXIT_STATUS;
 }
 

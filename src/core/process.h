@@ -51,6 +51,7 @@ typedef struct Process {
         uint64_t start_boottime_usec;
         uint64_t next_restart_realtime_usec; /* 0: none due */
         ExitStatus exit_status;
+        pid_t exited_pid; /* that the exit status is of */
         char *reason;
         char *unit;
         char *control_group;

@@ -337,9 +337,11 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                         command_settle_and_invalidate(handle); /* online: nothing is removed by that */
                 }
         }
-        launch_end_child(handle);
         if (handle->launched) {
                 process_set_exit_status(process, exit_status_from_wait(code, status));
+        }
+        launch_end_child(handle);
+        if (handle->launched) {
                 manager_emit(handle->manager, process, EVENT_EXIT, false);
         }
         after_main_exit_and_invalidate(handle);

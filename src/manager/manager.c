@@ -14,8 +14,6 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
-extern char **environ;
-
 const char *process_event_to_name(ProcessEventKind kind) {
         static const char *const names[_PROCESS_EVENT_MAX] = {
                 [EVENT_START] = "start", [EVENT_ONLINE] = "online",   [EVENT_EXIT] = "exit",

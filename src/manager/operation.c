@@ -6,6 +6,10 @@
 
 #include <inttypes.h>
 
+enum {
+        NAMED_IDS_MAX = 8, /* in the text of a timeout */
+};
+
 typedef struct Failure {
         uint32_t id;
         Error error;
@@ -16,6 +20,7 @@ struct Operation {
         sd_event_source *timer;
         OperationHandler handler; /* NULL: was answered, or nobody asks any more */
         void *userdata;
+        uint64_t timeout_usec;
         unsigned pending; /* processes, and one for the maker */
         GArray *ids;      /* of uint32_t: all that were expected */
         GArray *failures; /* of Failure */
@@ -133,10 +138,22 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         g_auto(Error) error = { 0 };
         g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
+        g_autoptr(GString) list = g_string_new(NULL);
+        for (guint i = 0; i < operation->ids->len && i < NAMED_IDS_MAX; i++) {
+                g_string_append_printf(
+                                list,
+                                "%s%" PRIu32,
+                                i > 0 ? ", " : "",
+                                g_array_index(operation->ids, uint32_t, i));
+        }
         (void) error_set(
                         &error,
                         ERROR_TIMEOUT,
-                        "not done in time; the work goes on, ProcessEvent tells its end");
+                        "process %s%s: not done within the timeout of %" PRIu64
+                        " ms; the work goes on, ProcessEvent tells its end",
+                        list->str,
+                        operation->ids->len > NAMED_IDS_MAX ? "..." : "",
+                        operation->timeout_usec / USEC_PER_MSEC);
         answer(operation, &error, none);
         return 0;
 }
@@ -148,6 +165,7 @@ void operation_seal_and_invalidate(Operation *operation, const Request *request)
                 sum_up(operation, &error);
                 answer(operation, &error, done);
         } else if (operation->pending > 1 && request->timeout_usec > 0) {
+                operation->timeout_usec = request->timeout_usec;
                 int r = sd_event_add_time_relative(
                                 operation->event,
                                 &operation->timer,
