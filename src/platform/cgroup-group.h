@@ -16,8 +16,9 @@ struct CgroupGroup {
         int folder_fd;  /* negative: it has none yet */
         int watch;
         bool placed;
-        bool released; /* lives on until its last process has gone */
-        int cpu_fd, procs_fd, memory_fd, memory_stat_fd;
+        bool released;                                   /* lives on until its last process has gone */
+        int cpu_fd, procs_fd, memory_fd, memory_stat_fd; /* kept open between readings */
+        int main_statm_fd;
         /* Of the backend: no process is left in a released group; what it stands for is given back, and it
          * is freed. Not called for an old folder that is busy for a moment longer. */
         void (*remove_and_invalidate)(CgroupGroup *group);

@@ -89,6 +89,10 @@ int cgroup_list_pids(int procs_fd, GArray *pids) {
                         }
                 }
                 offset += n;
+                /* Whole lines are handed out a buffer at a time: one that is not half full was the last. */
+                if (n < (ssize_t) sizeof(buffer) / 2) {
+                        return 0;
+                }
         }
 }
 

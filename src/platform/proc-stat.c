@@ -69,16 +69,24 @@ int proc_stat_read(pid_t pid, ProcStat *ret) {
         return 0;
 }
 
-uint64_t proc_resident_bytes(pid_t pid) {
-        char text[128];
-        uint64_t pages = 0;
-        _cleanup_close_ int fd = open_proc(pid, "statm");
+int proc_open_statm(pid_t pid) {
+        return open_proc(pid, "statm");
+}
 
-        if (fd < 0 || read_fd_text(fd, text, sizeof(text)) <= 0 ||
-            sscanf(text, "%*u %" SCNu64, &pages) != 1) {
+uint64_t proc_resident_bytes_at(int statm_fd) {
+        char text[128], *second;
+
+        if (statm_fd < 0 || read_fd_text(statm_fd, text, sizeof(text)) <= 0) {
                 return 0;
         }
-        return pages * page_bytes();
+        second = strchr(text, ' ');
+        return second ? strtoull(second, NULL, 10) * page_bytes() : 0;
+}
+
+uint64_t proc_resident_bytes(pid_t pid) {
+        _cleanup_close_ int fd = proc_open_statm(pid);
+
+        return proc_resident_bytes_at(fd);
 }
 
 /* Kernels without CONFIG_PROC_CHILDREN: everybody's parent is asked for. */

@@ -22,6 +22,10 @@ int proc_stat_read(pid_t pid, ProcStat *ret);
 /* Bytes resident of one process: the cheap part of the above. 0 if it is gone. */
 uint64_t proc_resident_bytes(pid_t pid);
 
+/* The same through a file that stays open: of the process whose pid it was, for ever. Negative errno. */
+int proc_open_statm(pid_t pid);
+uint64_t proc_resident_bytes_at(int statm_fd);
+
 /* Append the pids of the children of a process, zombies included. */
 void proc_list_children(pid_t pid, GArray *pids);
 
