@@ -107,7 +107,8 @@ static char *uptime_text(const pm2_value *process) {
         uint64_t started = pm2_process_get_uptime(process);
         uint64_t now = (uint64_t) g_get_real_time() / 1000;
 
-        if (started == 0 || (strcmp(status, "online") != 0 && strcmp(status, "launching") != 0)) {
+        /* While it is launching, the start that is known is the one before. */
+        if (started == 0 || strcmp(status, "online") != 0) {
                 return g_strdup("0");
         }
         return format_uptime(now > started ? now - started : 0);

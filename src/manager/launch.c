@@ -174,6 +174,14 @@ static int take_failure(ProcessHandle *handle, const ExecReport *report) {
         ExecStage stage = known ? (ExecStage) report->stage : EXEC_STAGE_EXECUTE;
         g_autofree char *quoted = error_quote(stage_value(handle->process, stage));
 
+        if (stage == EXEC_STAGE_EXECUTE && report->error == ENOENT &&
+            access(handle->process->program, F_OK) == 0) { /* execve(2) */
+                return error_set(
+                                &handle->launch_error,
+                                ERROR_SPAWN_FAILED,
+                                "script: %s: the interpreter that its first line names does not exist",
+                                quoted);
+        }
         return error_set(
                         &handle->launch_error,
                         ERROR_SPAWN_FAILED,

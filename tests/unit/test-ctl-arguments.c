@@ -107,6 +107,26 @@ static void test_parse_letters(void) {
         arguments_done(&arguments);
 }
 
+static void test_instance(void) {
+        static const struct {
+                const char *words[4];
+                bool system;
+        } cases[] = {
+                { { "x" }, false },
+                { { "--system" }, true },
+                { { "--user", "x", "--system" }, true },
+                { { "--system", "--force", "--user" }, false },
+                { { "--", "--system" }, false },
+        };
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *message = NULL;
+                Arguments arguments;
+                g_assert_cmpint(arguments_parse(cases[i].words, START, true, &arguments, &message), ==, 0);
+                g_assert_true(arguments_want_system(&arguments) == cases[i].system);
+                arguments_done(&arguments);
+        }
+}
+
 static void test_parse_wrong(void) {
         static const char *const wrong[] = {
                 "--frob",          "-x",      "--name",           "-n",     "--force=yes", "--no-name=x",
@@ -277,6 +297,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/ctl/arguments/dashes", test_parse_dashes);
         g_test_add_func("/ctl/arguments/letters", test_parse_letters);
         g_test_add_func("/ctl/arguments/wrong", test_parse_wrong);
+        g_test_add_func("/ctl/arguments/instance", test_instance);
         g_test_add_func("/ctl/arguments/unique", test_options_unique);
         g_test_add_func("/ctl/verbs", test_verbs);
         g_test_add_func("/ctl/attributes/all", test_attributes);

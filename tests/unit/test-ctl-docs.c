@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Every verb and option is in the manual and in both completions. The source tree is given as argument. */
+/* Every verb and option is in the manual and in both completions, every option of pm2d and every error in
+ * their pages. The source tree is given as argument. */
 
 #include "ctl/ctl.h"
 
@@ -62,6 +63,30 @@ static void assert_documented(const char *path, bool aliases) {
         }
 }
 
+/* Every first group that a pattern finds in a source is a word of the page. */
+static void assert_found_documented(const char *source, const char *pattern, const char *page) {
+        g_autofree char *text = read_source(source), *manual = read_source(page);
+        g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_MULTILINE, 0, NULL);
+        g_autoptr(GMatchInfo) match = NULL;
+        unsigned found = 0;
+
+        for (bool more = g_regex_match(regex, text, 0, &match); more;
+             more = g_match_info_next(match, NULL), found++) {
+                g_autofree char *word = g_match_info_fetch(match, 1);
+                assert_word(page, manual, word);
+        }
+        g_assert_cmpuint(found, >, 4);
+}
+
+static void test_daemon(void) {
+        assert_found_documented("src/daemon/main.c", "\"  (--[a-z-]+)", "man/pm2d.8.rst");
+}
+
+static void test_errors(void) {
+        assert_found_documented(
+                        "src/core/error.c", "\\[ERROR_\\w+\\] = \"(\\w+)\"", "man/org.pm2.Manager.5.rst");
+}
+
 static void test_manual(void) {
         assert_documented("man/pm2ctl.1.rst", true);
 }
@@ -80,6 +105,8 @@ int main(int argc, char **argv) {
                 source_root = argv[1];
         }
         g_test_add_func("/ctl/docs/manual", test_manual);
+        g_test_add_func("/ctl/docs/daemon", test_daemon);
+        g_test_add_func("/ctl/docs/errors", test_errors);
         g_test_add_func("/ctl/docs/bash", test_bash);
         g_test_add_func("/ctl/docs/zsh", test_zsh);
         return g_test_run();

@@ -222,6 +222,39 @@ static void test_processes(void) {
         (void) pm2_client_free(client);
 }
 
+/* The system's is another instance, which is root's and which we never start ourselves. */
+static void test_system(void) {
+        g_autofree char *program = g_build_filename(folder, "pm2d", NULL);
+        g_autofree char *marker = g_build_filename(folder, "started", NULL);
+        g_autofree char *script = g_strdup_printf("#!/bin/sh\ntouch '%s'\n", marker);
+        pid_t server = start_server();
+        pm2_client *client = new_client();
+
+        (void) g_setenv("PM2D_PATH", program, true);
+        (void) g_setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", true);
+        g_assert_true(g_file_set_contents(program, script, -1, NULL));
+        g_assert_cmpint(g_chmod(program, 0700), ==, 0);
+        g_assert_cmpint(pm2_connect(client, PM2_CONNECT_NO_SPAWN), ==, 0);
+        g_assert_true(client_trusts(client, 0) && client_trusts(client, geteuid()));
+        g_assert_false(client_trusts(client, geteuid() + 1));
+        /* the machine that runs this may have a pm2d of its own */
+        if (pm2_connect(client, PM2_CONNECT_SYSTEM) < 0) {
+                g_assert_null(pm2_get_address(client));
+                g_assert_nonnull(strstr(pm2_last_error_message(client), "for the system"));
+        } else {
+                g_assert_cmpstr(pm2_get_address(client), ==, "unix:path=/run/pm2/bus");
+        }
+        g_assert_false(g_file_test(marker, G_FILE_TEST_EXISTS));
+        g_assert_true(client_trusts(client, 0));
+        g_assert_true(geteuid() == 0 || !client_trusts(client, geteuid()));
+        g_assert_cmpint(pm2_connect(client, PM2_CONNECT_NO_SPAWN), ==, 0);
+        g_assert_nonnull(strstr(pm2_get_address(client), socket_path));
+        g_assert_cmpint(pm2_connect(client, 1 << 2), ==, -EINVAL);
+        (void) g_unlink(program);
+        (void) pm2_client_free(client);
+        end_server(server);
+}
+
 static void test_errors(void) {
         static const struct {
                 const char *name;
@@ -338,6 +371,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/libpm2/client/no-daemon", test_no_daemon);
         g_test_add_func("/libpm2/client/lost-connection", test_lost_connection);
         g_test_add_func("/libpm2/client/processes", test_processes);
+        g_test_add_func("/libpm2/client/system", test_system);
         g_test_add_func("/libpm2/client/errors", test_errors);
         g_test_add_func("/libpm2/client/spawn", test_spawn);
         g_test_add_func("/libpm2/client/spawn-context", test_spawn_context);
