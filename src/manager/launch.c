@@ -179,7 +179,8 @@ static int take_failure(ProcessHandle *handle, const ExecReport *report) {
                 return error_set(
                                 &handle->launch_error,
                                 ERROR_SPAWN_FAILED,
-                                "script: %s: the interpreter that its first line names does not exist",
+                                "script: %s: the interpreter that its first line names: No such file or "
+                                "directory",
                                 quoted);
         }
         return error_set(

@@ -27,7 +27,7 @@ struct SystemdManager {
         sd_event_source *reconnect_source;
         GQueue waiting;    /* of ScopeRequest */
         GHashTable *asked; /* unit -> ScopeRequest */
-        unsigned stops;    /* StopUnit calls without their reply */
+        GQueue stopping;   /* of StopRequest: what is to be stopped and has not been answered */
         bool answered;     /* to the probe */
         int probe_result;
 };
@@ -41,6 +41,12 @@ struct ScopeRequest {
         void *userdata;
         sd_bus_slot *slot;
 };
+
+typedef struct StopRequest {
+        SystemdManager *manager; /* weak */
+        char *unit;
+        sd_bus_slot *slot; /* NULL: to be asked */
+} StopRequest;
 
 static void ask_next(SystemdManager *manager);
 static void reconnect_later(SystemdManager *manager);
@@ -107,6 +113,10 @@ static void requeue(SystemdManager *manager) {
                 g_queue_push_head(&manager->waiting, request);
         }
         g_hash_table_remove_all(manager->asked);
+        for (GList *item = manager->stopping.head; item; item = item->next) {
+                StopRequest *stop = item->data;
+                stop->slot = sd_bus_slot_unref(stop->slot);
+        }
 }
 
 static int append_properties(sd_bus_message *message, const ScopeRequest *request) {
@@ -169,6 +179,56 @@ static int ask(SystemdManager *manager, ScopeRequest *request) {
         return r;
 }
 
+static void stop_request_free(void *data) {
+        StopRequest *stop = data;
+
+        (void) sd_bus_slot_unref(stop->slot);
+        g_free(stop->unit);
+        g_free(stop);
+}
+
+static int on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        StopRequest *stop = userdata;
+
+        (void) g_queue_remove(&stop->manager->stopping, stop);
+        stop_request_free(stop);
+        return 0;
+}
+
+static int ask_to_stop(SystemdManager *manager, StopRequest *stop) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        int r = sd_bus_message_new_method_call(
+                        manager->bus, &message, MANAGER_NAME, MANAGER_OBJECT, MANAGER_INTERFACE, "StopUnit");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "ss", stop->unit, "replace");
+        }
+        return r < 0 ? r
+                     : sd_bus_call_async(
+                                       manager->bus,
+                                       &stop->slot,
+                                       message,
+                                       on_stop_reply,
+                                       stop,
+                                       CALL_TIMEOUT_USEC);
+}
+
+/* In the order in which it came, and before any scope that is asked for after it. */
+static void ask_stops(SystemdManager *manager) {
+        for (GList *item = manager->stopping.head; item && manager->bus; item = item->next) {
+                StopRequest *stop = item->data;
+                int r = stop->slot ? 0 : ask_to_stop(manager, stop);
+                if (r < 0) {
+                        (void) log_warning_errno(r, "cannot ask the service manager: %m");
+                        close_bus(manager);
+                        requeue(manager);
+                }
+        }
+        if (!manager->bus && !g_queue_is_empty(&manager->stopping)) {
+                reconnect_later(manager);
+        }
+}
+
 static void ask_next(SystemdManager *manager) {
         while (manager->bus && !g_queue_is_empty(&manager->waiting) &&
                g_hash_table_size(manager->asked) < SCOPE_JOBS_MAX) {
@@ -209,6 +269,7 @@ static int on_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
         requeue(manager);
         manager->answered = true;
         manager->probe_result = -ECONNRESET;
+        ask_stops(manager);
         ask_next(manager);
         return 0;
 }
@@ -265,6 +326,7 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
         if (!manager->bus) {
                 (void) open_bus(manager);
         }
+        ask_stops(manager);
         ask_next(manager);
         return 0;
 }
@@ -310,6 +372,7 @@ int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, Sys
         manager->system = system;
         manager->asked = g_hash_table_new(g_str_hash, g_str_equal);
         g_queue_init(&manager->waiting);
+        g_queue_init(&manager->stopping);
         int r = open_bus(manager);
         if (r >= 0) {
                 r = ping(manager);
@@ -332,7 +395,8 @@ int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, Sys
 static void wait_for_stops(SystemdManager *manager) {
         uint64_t deadline_usec = now_boottime_usec() + LEAVE_TIMEOUT_USEC;
 
-        while (manager->bus && manager->stops > 0 && now_boottime_usec() < deadline_usec) {
+        while (manager->bus && !g_queue_is_empty(&manager->stopping) &&
+               now_boottime_usec() < deadline_usec) {
                 int r = sd_bus_process(manager->bus, NULL);
                 if (r == 0) {
                         /* may block: the loop has ended, and not for long */
@@ -353,6 +417,7 @@ void systemd_manager_free(SystemdManager *manager) {
         while (!g_queue_is_empty(&manager->waiting)) {
                 request_free(g_queue_pop_head(&manager->waiting));
         }
+        g_queue_clear_full(&manager->stopping, stop_request_free);
         close_bus(manager);
         (void) sd_event_source_disable_unref(manager->reconnect_source);
         g_hash_table_unref(manager->asked);
@@ -391,29 +456,13 @@ void scope_request_cancel(ScopeRequest *request) {
         }
 }
 
-static int on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        ((SystemdManager *) userdata)->stops--;
-        return 0;
-}
-
 void systemd_manager_stop_unit(SystemdManager *manager, const char *unit) {
-        _cleanup_bus_message_ sd_bus_message *message = NULL;
+        StopRequest *stop = g_new0(StopRequest, 1);
 
-        if (!manager->bus) {
-                return;
-        }
-        int r = sd_bus_message_new_method_call(
-                        manager->bus, &message, MANAGER_NAME, MANAGER_OBJECT, MANAGER_INTERFACE, "StopUnit");
-        if (r >= 0) {
-                r = sd_bus_message_append(message, "ss", unit, "replace");
-        }
-        if (r >= 0) {
-                r = sd_bus_call_async(
-                                manager->bus, NULL, message, on_stop_reply, manager, CALL_TIMEOUT_USEC);
-        }
-        if (r >= 0) {
-                manager->stops++;
-        }
+        stop->manager = manager;
+        stop->unit = g_strdup(unit);
+        g_queue_push_tail(&manager->stopping, stop);
+        ask_stops(manager);
 }
 
 char *systemd_escape(const char *text) {
