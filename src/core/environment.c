@@ -119,6 +119,15 @@ const char *environment_at(const Environment *environment, size_t i) {
         return environment->assignments->pdata[i];
 }
 
+guint environment_hash(const Environment *environment) {
+        guint hash = 0;
+
+        for (size_t i = 0; i < environment_count(environment); i++) {
+                hash = hash * 31 + g_direct_hash(environment_at(environment, i));
+        }
+        return hash;
+}
+
 bool environment_equal(const Environment *a, const Environment *b) {
         if (environment_count(a) != environment_count(b)) {
                 return false;

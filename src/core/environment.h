@@ -26,6 +26,7 @@ const char *environment_get(const Environment *environment, const char *name);
 size_t environment_count(const Environment *environment);
 /* The i-th assignment, "NAME=value". */
 const char *environment_at(const Environment *environment, size_t i);
+guint environment_hash(const Environment *environment);
 bool environment_equal(const Environment *a, const Environment *b);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Environment, environment_unref)

@@ -163,3 +163,15 @@ unsigned process_take_changes(Process *process) {
         process->changes = 0;
         return changes;
 }
+
+void process_restore(Process *process, const ProcessFacts *facts) {
+        process->state = facts->state;
+        process->pid = facts->pid;
+        process->restart_count = facts->restart_count;
+        process->unstable_restarts = facts->unstable_restarts;
+        process->created_realtime_usec = facts->created_realtime_usec;
+        process->start_realtime_usec = facts->start_realtime_usec;
+        process->start_boottime_usec = facts->start_boottime_usec;
+        process->next_restart_realtime_usec = facts->next_restart_realtime_usec;
+        process->exit_status = facts->exit_status;
+}

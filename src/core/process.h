@@ -99,6 +99,17 @@ void process_take_reason(Process *process, char *reason);
 /* A person starts it anew: the row of unstable exits ends. */
 void process_reset_unstable(Process *process);
 
+/* What an earlier supervisor knew of a process, put into a new Process of the same id. */
+typedef struct ProcessFacts {
+        ProcessState state;
+        pid_t pid;
+        uint32_t restart_count, unstable_restarts;
+        uint64_t created_realtime_usec, start_realtime_usec, start_boottime_usec, next_restart_realtime_usec;
+        ExitStatus exit_status;
+} ProcessFacts;
+
+void process_restore(Process *process, const ProcessFacts *facts);
+
 /* The changes since the last call. */
 unsigned process_take_changes(Process *process);
 

@@ -64,6 +64,19 @@ int registry_add(
         return 0;
 }
 
+Process *registry_add_restored(
+                Registry *registry, uint32_t id, const char unique_id[33], uid_t owner, uint32_t instance) {
+        Process *process = process_new(id, unique_id, owner, instance, 0);
+
+        g_ptr_array_add(registry->processes, process);
+        registry->next_id = MAX(registry->next_id, id + 1);
+        return process;
+}
+
+void registry_set_next_id(Registry *registry, uint32_t id) {
+        registry->next_id = MAX(registry->next_id, id);
+}
+
 void registry_remove_and_free(Registry *registry, Process *process) {
         g_ptr_array_remove(registry->processes, process);
         if (registry->processes->len == 0) {

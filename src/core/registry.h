@@ -19,6 +19,11 @@ int registry_add(
                 uint64_t now_usec,
                 Process **ret,
                 Error *error);
+/* A process with the id that it had under an earlier supervisor. Call by increasing id. */
+Process *registry_add_restored(
+                Registry *registry, uint32_t id, const char unique_id[33], uid_t owner, uint32_t instance);
+/* Ids go on from here. */
+void registry_set_next_id(Registry *registry, uint32_t id);
 void registry_remove_and_free(Registry *registry, Process *process);
 
 /* The id that registry_add() gives out next. */

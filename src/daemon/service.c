@@ -8,9 +8,11 @@
 #include "bus/bus-broker.h"
 #include "bus/bus-server.h"
 #include "manager/manager.h"
+#include "platform/unit-job.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
 
@@ -23,6 +25,8 @@ typedef struct Service {
         BusServer *server;
         BusBroker *broker;
         sd_event_source *extend_source;
+        UnitJob *job;
+        char *unit; /* our own, if systemd runs us */
         int ready_fd;
 } Service;
 
@@ -45,9 +49,7 @@ static int on_extend(sd_event_source *source, uint64_t usec, void *userdata) {
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        Service *service = userdata;
-
+static void stop_all(Service *service) {
         (void) sd_notify(0, "STOPPING=1");
         if (!service->extend_source) {
                 (void) sd_event_add_time_relative(
@@ -60,6 +62,34 @@ static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo 
                                 service);
         }
         manager_shut_down(service->manager, "signal", EXIT_SUCCESS);
+}
+
+static void on_job_type(void *userdata, const char *type) {
+        Service *service = userdata;
+
+        if (strcmp(type, "restart") == 0 || strcmp(type, "try-restart") == 0) {
+                manager_detach(service->manager);
+        } else {
+                stop_all(service);
+        }
+}
+
+/* Both a stop and a restart of our unit come as SIGTERM. */
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Service *service = userdata;
+
+        if (service->job) {
+                return 0; /* it is being asked */
+        }
+        if (!service->unit || !manager_can_detach(service->manager) ||
+            unit_job_ask(service->event,
+                         service->options->system,
+                         service->unit,
+                         on_job_type,
+                         service,
+                         &service->job) < 0) {
+                stop_all(service);
+        }
         return 0;
 }
 
@@ -73,11 +103,12 @@ static char *own_unit(bool system) {
 
 static int open_manager(Service *service) {
         const ServiceOptions *options = service->options;
-        g_autofree char *unit = options->private ? NULL : own_unit(options->system);
+
+        service->unit = options->private ? NULL : own_unit(options->system);
         ManagerOptions manager_options = {
                 .settings = options->settings,
                 .paths = options->paths,
-                .unit = unit,
+                .unit = service->unit,
                 .system = options->system,
                 .use_systemd = !options->private,
         };
@@ -133,6 +164,8 @@ int service_run(const ServiceOptions *options) {
         bus_broker_free(service.broker);
         bus_server_free(service.server);
         manager_free(service.manager);
+        unit_job_free(service.job);
+        g_free(service.unit);
         (void) sd_event_source_disable_unref(service.extend_source);
         (void) sd_event_unref(service.event);
         return r < 0 ? EXIT_FAILURE : r;

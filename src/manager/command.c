@@ -37,6 +37,12 @@ Command *command_active(const ProcessHandle *handle) {
         return head && head->begun ? head : NULL;
 }
 
+static void answer(Operation *operation, uint32_t id, Error *error) {
+        if (operation) {
+                operation_finish(operation, id, error);
+        }
+}
+
 /* Take a command off the queue; its operation is to be answered by the caller. */
 static Operation *command_pop(ProcessHandle *handle, Command *command) {
         Operation *operation = command->operation;
@@ -47,7 +53,7 @@ static Operation *command_pop(ProcessHandle *handle, Command *command) {
 }
 
 static void command_finish(ProcessHandle *handle, Command *command, Error *error) {
-        operation_finish(command_pop(handle, command), handle->process->id, error);
+        answer(command_pop(handle, command), handle->process->id, error);
 }
 
 void command_fail_gone(ProcessHandle *handle, Command *command) {
@@ -179,6 +185,23 @@ void command_submit_and_invalidate(ProcessHandle *handle, Command *command) {
         begin_next_and_invalidate(handle);
 }
 
+void command_resume(ProcessHandle *handle, CommandVerb verb) {
+        Command *command = command_new(verb, NULL);
+
+        command->begun = true;
+        command->had_effect = true;
+        g_queue_push_head(&handle->commands, command);
+}
+
+void command_restart_resumed_and_invalidate(ProcessHandle *handle) {
+        Command *command = command_active(handle);
+
+        if (command) {
+                command->begun = false;
+                begin_next_and_invalidate(handle);
+        }
+}
+
 static void fail_start_and_invalidate(ProcessHandle *handle, Command *command) {
         Process *process = handle->process;
         Manager *manager = handle->manager;
@@ -194,9 +217,9 @@ static void fail_start_and_invalidate(ProcessHandle *handle, Command *command) {
         Operation *operation = command_pop(handle, command);
         if (fresh && g_queue_is_empty(&handle->commands)) {
                 manager_remove_process_and_invalidate(manager, process);
-                operation_finish(operation, id, &error);
+                answer(operation, id, &error);
         } else {
-                operation_finish(operation, id, &error);
+                answer(operation, id, &error);
                 begin_next_and_invalidate(handle);
         }
 }
@@ -216,9 +239,9 @@ static void complete_and_invalidate(ProcessHandle *handle, Command *command, Pro
         Operation *operation = command_pop(handle, command);
         if (delete) {
                 manager_remove_process_and_invalidate(manager, process);
-                operation_finish(operation, id, NULL);
+                answer(operation, id, NULL);
         } else {
-                operation_finish(operation, id, NULL);
+                answer(operation, id, NULL);
                 begin_next_and_invalidate(handle);
         }
 }

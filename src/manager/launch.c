@@ -6,6 +6,8 @@
 #include "basic/log.h"
 #include "core/file-names.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
+#include "manager/process-record.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -33,11 +35,12 @@ static void on_group_placed(void *userdata, int result) {
         lifecycle_on_placed(userdata, result);
 }
 
-static int make_group(ProcessHandle *handle) {
-        Process *process = handle->process;
-        IsolationGroupSpec spec = {
+static IsolationGroupSpec group_spec(ProcessHandle *handle) {
+        const Process *process = handle->process;
+
+        return (IsolationGroupSpec){
                 .id = process->id,
-                .generation = ++handle->manager->generation,
+                .generation = handle->manager->generation,
                 .unique_id = process->unique_id,
                 .name = process->config->name,
                 .uid = process->owner,
@@ -45,6 +48,11 @@ static int make_group(ProcessHandle *handle) {
                 .on_placed = on_group_placed,
                 .userdata = handle,
         };
+}
+
+static int make_group(ProcessHandle *handle) {
+        handle->manager->generation++;
+        IsolationGroupSpec spec = group_spec(handle);
         int r = isolation_group_new(handle->manager->isolation, &spec, &handle->group);
 
         if (r < 0) {
@@ -111,10 +119,11 @@ int launch_spawn(ProcessHandle *handle) {
         Process *process = handle->process;
 
         error_clear(&handle->launch_error);
-        handle->executing = handle->launched = false;
+        handle->executing = handle->launched = handle->placed = handle->stored = false;
         handle->cpu_sample_boottime_usec = 0;
         int r = make_group(handle);
         if (r >= 0) {
+                manager_state_save(handle); /* the intent, before there is anything to lose */
                 r = make_child(handle);
         }
         if (r >= 0) {
@@ -129,8 +138,13 @@ int launch_spawn(ProcessHandle *handle) {
                 return r;
         }
         process_set_pid(process, handle->child.pid);
+        manager_state_keep_pidfd(handle);
         r = isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd);
         return r == 0 ? 0 : launch_placed(handle, r);
+}
+
+static void on_stored(void *userdata) {
+        lifecycle_on_stored(userdata);
 }
 
 int launch_placed(ProcessHandle *handle, int result) {
@@ -141,7 +155,14 @@ int launch_placed(ProcessHandle *handle, int result) {
                         handle->process,
                         isolation_group_unit(handle->group),
                         isolation_group_path(handle->group));
-        return 1;
+        handle->placed = true;
+        manager_state_save(handle);
+        int r = manager_state_barrier(handle, on_stored);
+        if (r < 0) {
+                return fail(handle, r, "its pidfd cannot be kept");
+        }
+        handle->stored = r > 0;
+        return r > 0 ? 1 : 0;
 }
 
 static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
@@ -222,14 +243,42 @@ int launch_read_report(ProcessHandle *handle) {
         }
 }
 
+void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
+        Process *process = handle->process;
+        IsolationGroupSpec spec = group_spec(handle);
+        IsolationAdoption adoption = {
+                .path = process->control_group,
+                .unit = process->unit,
+                .main_pid = pidfd >= 0 ? record->pid : 0,
+        };
+
+        if (process->control_group[0]) {
+                (void) isolation_group_adopt(handle->manager->isolation, &spec, &adoption, &handle->group);
+        }
+        if (pidfd >= 0 &&
+            child_watch_new_adopted(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch) >=
+                            0) {
+                handle->child.pidfd = pidfd;
+                handle->child.pid = record->pid;
+                handle->main_alive = true;
+        } else {
+                (void) close_fd(pidfd);
+                process_set_pid(process, 0);
+        }
+}
+
 void launch_end_child(ProcessHandle *handle) {
+        fd_barrier_free(g_steal_pointer(&handle->barrier));
         child_watch_free(g_steal_pointer(&handle->watch));
         handle->result_source = sd_event_source_disable_unref(handle->result_source);
         if (handle->main_alive && handle->group) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = false;
-        if (handle->launched && handle->process->pid_path) {
+        if (handle->child.pid > 0) {
+                manager_state_drop_pidfd(handle);
+        }
+        if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
                 Manager *manager = handle->manager;
                 manager_become_user(manager, manager_user(manager, handle->process->owner));
                 (void) unlink(handle->process->pid_path);

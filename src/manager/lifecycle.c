@@ -8,6 +8,8 @@
 #include "basic/time-util.h"
 #include "core/restart-policy.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
+#include "manager/process-record.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -42,6 +44,7 @@ void process_handle_free(ProcessHandle *handle) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 static void disarm_timer(ProcessHandle *handle) {
+        handle->deadline_boottime_usec = 0;
         if (handle->timer) {
                 (void) sd_event_source_set_enabled(handle->timer, SD_EVENT_OFF);
         }
@@ -50,6 +53,7 @@ static void disarm_timer(ProcessHandle *handle) {
 static void arm_timer(ProcessHandle *handle, uint64_t usec) {
         int r = 0;
 
+        handle->deadline_boottime_usec = now_boottime_usec() + usec;
         if (!handle->timer) {
                 r = sd_event_add_time_relative(
                                 handle->manager->event,
@@ -163,6 +167,7 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
                 next = perform(handle, (unsigned) actions);
         }
         Manager *manager = handle->manager;
+        manager_state_save(handle);
         manager_notify_changes(manager, process);
         command_settle_and_invalidate(handle);
         shutdown_check(manager);
@@ -246,7 +251,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         ProcessHandle *handle = userdata;
         Process *process = handle->process;
 
-        if (process->state == PROCESS_WAITING_RESTART) {
+        if (process->state == PROCESS_STOPPED || process->state == PROCESS_ERRORED) {
+                command_restart_resumed_and_invalidate(handle);
+        } else if (process->state == PROCESS_WAITING_RESTART) {
                 process_set_next_restart(process, 0);
                 process_count_restart(process);
                 manager_emit(handle->manager, process, EVENT_RESTART, false);
@@ -288,6 +295,7 @@ static void go_online_and_invalidate(ProcessHandle *handle) {
                 return; /* it is being killed already */
         }
         (void) perform(handle, (unsigned) actions);
+        manager_state_save(handle);
         manager_emit(handle->manager, process, EVENT_ONLINE, false);
         command_settle_and_invalidate(handle);
 }
@@ -295,10 +303,17 @@ static void go_online_and_invalidate(ProcessHandle *handle) {
 void lifecycle_on_placed(ProcessHandle *handle, int result) {
         int r = launch_placed(handle, result);
 
-        if (handle->process->state == PROCESS_PLACING) {
+        if (handle->process->state == PROCESS_PLACING && (r != 0)) {
                 lifecycle_input_and_invalidate(handle, r < 0 ? INPUT_LAUNCH_FAILED : INPUT_PLACED);
         } else if (handle->process->state == PROCESS_KILLING) {
                 isolation_group_kill(handle->group); /* it came there while it was being given up */
+        }
+}
+
+void lifecycle_on_stored(ProcessHandle *handle) {
+        handle->stored = true;
+        if (handle->process->state == PROCESS_PLACING && handle->placed) {
+                lifecycle_input_and_invalidate(handle, INPUT_PLACED);
         }
 }
 
@@ -350,5 +365,80 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
 void lifecycle_on_group_empty(ProcessHandle *handle) {
         if (is_gone(handle) && process_state_is_alive(handle->process->state)) {
                 on_gone_and_invalidate(handle);
+        }
+}
+
+static void resume_goal(ProcessHandle *handle, const ProcessRecord *record) {
+        static const CommandVerb verbs[] = {
+                [RECORD_GOAL_STOP] = COMMAND_STOP,
+                [RECORD_GOAL_DELETE] = COMMAND_DELETE,
+                [RECORD_GOAL_START] = COMMAND_START,
+        };
+
+        if (record->goal > RECORD_GOAL_NONE && record->goal < ELEMENTS(verbs)) {
+                command_resume(handle, verbs[record->goal]);
+        }
+}
+
+/* What was launched and had not been heard of: executed by now if it lives, for the gate was open; or ended
+ * at its gate, and to be launched again. */
+static void adopt_launching(ProcessHandle *handle, const ProcessRecord *record) {
+        Process *process = handle->process;
+        bool executed = record->state == PROCESS_EXECUTING && handle->main_alive;
+
+        if (executed) {
+                handle->launched = true;
+                process->state = PROCESS_ONLINE;
+                process_set_started(process, now_realtime_usec(), now_boottime_usec());
+                return;
+        }
+        if (!command_active(handle)) {
+                command_resume(handle, COMMAND_START);
+        }
+        process->state = PROCESS_KILLING;
+        kill_now(handle);
+        arm_timer(handle, handle->main_alive ? KILL_RETRY_USEC : 0);
+}
+
+static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
+        Process *process = handle->process;
+        uint64_t now_usec = now_boottime_usec();
+        uint64_t deadline_usec = record->deadline_boottime_usec;
+
+        if (process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING) {
+                adopt_launching(handle, record);
+        } else if (!handle->main_alive && process->state == PROCESS_ONLINE) {
+                /* Nobody has its pidfd: what is left of it, if anything, goes, and it is launched anew. */
+                command_resume(handle, COMMAND_START);
+                process->state = PROCESS_KILLING;
+                kill_now(handle);
+                arm_timer(handle, 0);
+        } else if (deadline_usec > 0 || process->state != PROCESS_ONLINE) {
+                arm_timer(handle, deadline_usec > now_usec ? deadline_usec - now_usec : 0);
+        }
+        /* A start that got there before the end of its supervisor is done. */
+        Command *command = command_active(handle);
+        if (command && process->state == PROCESS_ONLINE && command->verb == COMMAND_START) {
+                command->launching = true;
+                command_settle_and_invalidate(handle);
+        }
+}
+
+void lifecycle_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
+        Process *process = handle->process;
+        uint64_t now_usec = now_realtime_usec();
+
+        resume_goal(handle, record);
+        if (process_state_is_alive(process->state)) {
+                launch_adopt(handle, record, pidfd);
+                adopt_alive(handle, record);
+                return;
+        }
+        (void) close_fd(pidfd);
+        if (process->state == PROCESS_WAITING_RESTART) {
+                uint64_t due_usec = process->next_restart_realtime_usec;
+                arm_timer(handle, due_usec > now_usec ? due_usec - now_usec : 0);
+        } else if (command_active(handle)) {
+                arm_timer(handle, 0); /* the command was at its end, or at its beginning */
         }
 }

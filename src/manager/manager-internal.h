@@ -5,8 +5,10 @@
 
 #include "manager/manager.h"
 #include "platform/child-watch.h"
+#include "platform/fd-store.h"
 #include "platform/isolation.h"
 #include "platform/spawn.h"
+#include "platform/state-store.h"
 #include "platform/user-info.h"
 
 typedef enum CommandVerb {
@@ -19,7 +21,7 @@ typedef enum CommandVerb {
 /* One verb for one process. They wait in a queue of the process: one at a time. */
 typedef struct Command {
         CommandVerb verb;
-        Operation *operation; /* weak: answered by command_finish() */
+        Operation *operation; /* weak: answered by command_finish(); NULL: nobody waits */
         bool begun;
         bool launching; /* what is being launched is its doing */
         bool fresh;     /* made the process: if it cannot be launched there is none */
@@ -30,6 +32,13 @@ typedef struct Command {
         Environment *caller_env;
         ProcessPlan plan;
 } Command;
+
+/* The blobs of a process in the state store. */
+typedef struct SavedBlobs {
+        const AppConfig *of; /* the config that they were made of; NULL: none yet */
+        struct SharedEnvironment *environment;
+        StateBlob config, plan;
+} SavedBlobs;
 
 /* The manager's side of a process: its commands, and the current start with its child and timers. */
 typedef struct ProcessHandle {
@@ -46,6 +55,14 @@ typedef struct ProcessHandle {
         bool executing;  /* it said so, right before execve() */
         bool launched;   /* execve() succeeded */
         Error launch_error;
+
+        uint64_t deadline_boottime_usec; /* of the timer, 0: not armed */
+        bool placed;                     /* in its group */
+        bool stored;                     /* what must survive us is in safe hands */
+        FdBarrier *barrier;
+        bool has_slot;
+        uint32_t slot;
+        SavedBlobs saved;
 
         uint64_t cpu_sample_boottime_usec;
         uint64_t cpu_sample_usec;
@@ -64,6 +81,8 @@ struct Manager {
         GHashTable *users;    /* uid -> UserInfo */
         struct rlimit nofile; /* what processes get */
         uint64_t generation;  /* of the last start of any process */
+        struct ManagerState *state;
+        bool detached; /* we end, and the processes stay */
         bool shutting_down;
         int exit_code;
         const char *exit_reason;
@@ -127,6 +146,10 @@ char **app_argv_make(const Process *process);
 /* command.c */
 Command *command_new(CommandVerb verb, Operation *operation);
 void command_set_config(Command *command, AppConfig *config, Environment *caller_env, ProcessPlan *plan);
+/* A command that an earlier supervisor was at: nobody waits for its answer. */
+void command_resume(ProcessHandle *handle, CommandVerb verb);
+/* Begin the resumed command of a process at rest. */
+void command_restart_resumed_and_invalidate(ProcessHandle *handle);
 /* Queue a command; Stop and Delete pre-empt starts that are not done. The process may be gone after it. */
 void command_submit_and_invalidate(ProcessHandle *handle, Command *command);
 Command *command_active(const ProcessHandle *handle);
@@ -144,7 +167,13 @@ void process_handle_free(ProcessHandle *handle);
 /* Feed the state machine and do what it says; ends with command_settle_and_invalidate(). */
 void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input);
 
+/* Go on with what an earlier supervisor did. pidfd: of the main process, negative: there is none. */
+struct ProcessRecord;
+void lifecycle_adopt(ProcessHandle *handle, const struct ProcessRecord *record, int pidfd);
+
 /* launch.c */
+/* The group and main process of the record, as if launched here. */
+void launch_adopt(ProcessHandle *handle, const struct ProcessRecord *record, int pidfd);
 /* Make the group and the gated child. 1: it is in its place; 0: launch_placed() will be called for. On
  * failure launch_error is set. */
 int launch_spawn(ProcessHandle *handle);
@@ -156,6 +185,7 @@ int launch_read_report(ProcessHandle *handle);
 void launch_end_child(ProcessHandle *handle);
 
 /* lifecycle.c, called by launch.c's sources */
+void lifecycle_on_stored(ProcessHandle *handle);
 void lifecycle_on_placed(ProcessHandle *handle, int result);
 void lifecycle_on_report(ProcessHandle *handle);
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status);

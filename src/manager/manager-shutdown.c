@@ -4,6 +4,7 @@
 
 #include "basic/log.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
 
 #include <unistd.h>
 
@@ -82,6 +83,17 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
                 }
         }
         shutdown_check(manager);
+}
+
+bool manager_can_detach(const Manager *manager) {
+        return manager_state_is_kept(manager->state);
+}
+
+void manager_detach(Manager *manager) {
+        log_info("ending; %zu processes stay for the next supervisor", registry_count(manager->registry));
+        manager->detached = true;
+        manager->exit_code = 0;
+        end_loop(manager);
 }
 
 int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error) {

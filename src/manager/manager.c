@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -82,7 +83,13 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         /* Names of scopes must not meet those that an earlier supervisor left. */
         manager->generation = now_realtime_usec() / USEC_PER_SEC;
         raise_fd_limit(manager);
-        int r = open_isolation(manager, options);
+        int r = manager_state_open(manager);
+        if (r >= 0) {
+                r = open_isolation(manager, options);
+        }
+        if (r >= 0) {
+                manager_state_restore(manager);
+        }
         if (r < 0) {
                 manager_free(manager);
                 return r;
@@ -100,6 +107,7 @@ void manager_free(Manager *manager) {
         }
         registry_free(manager->registry);
         isolation_free(manager->isolation);
+        manager_state_free(manager->state);
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
@@ -212,6 +220,7 @@ int manager_add_process(
         process_configure(process, config, caller_env, plan);
         process->handle = process_handle_new(manager, process);
         (void) process_take_changes(process);
+        manager_state_save(process->handle);
         if (manager->observer.added) {
                 manager->observer.added(manager->observer.userdata, process);
         }
@@ -227,6 +236,7 @@ void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         while ((command = g_queue_peek_head(&process->handle->commands))) {
                 command_fail_gone(process->handle, command);
         }
+        manager_state_forget(process->handle);
         process_handle_free(process->handle);
         registry_remove_and_free(manager->registry, process);
         if (registry_count(manager->registry) == 0) {

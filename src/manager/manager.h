@@ -136,5 +136,10 @@ int manager_send_signal(
 /* Stop everything; the operation is answered when nothing is left, and then the loop ends with exit_code. */
 int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error);
 
+/* End the loop and leave every process as it is: the next supervisor takes them over. Only where the service
+ * manager keeps our state, see manager_can_detach(). */
+void manager_detach(Manager *manager);
+bool manager_can_detach(const Manager *manager);
+
 /* The same without a caller. */
 void manager_shut_down(Manager *manager, const char *reason, int exit_code);

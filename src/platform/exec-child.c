@@ -162,6 +162,7 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
 
         (void) setsid();
         reset_signals();
+        (void) signal(SIGPIPE, SIG_IGN); /* a report to a supervisor that has died since ends nothing */
         close_all_but(gate_fd, result_fd);
         if (!wait_at_gate(gate_fd)) {
                 _exit(CHILD_FAILED_STATUS);
@@ -179,9 +180,10 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_PID_FILE, error);
         }
+        report(result_fd, EXEC_STAGE_EXECUTE, 0);
+        (void) signal(SIGPIPE, SIG_DFL);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        report(result_fd, EXEC_STAGE_EXECUTE, 0);
         (void) execve(plan->path, plan->argv, plan->envp);
         fail(result_fd, EXEC_STAGE_EXECUTE, errno);
 }

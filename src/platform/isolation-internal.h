@@ -12,6 +12,10 @@ typedef struct IsolationOps {
         bool complete;
         void (*free)(Isolation *isolation);
         int (*group_new)(Isolation *isolation, const IsolationGroupSpec *spec, IsolationGroup **ret);
+        int (*adopt)(Isolation *isolation,
+                     const IsolationGroupSpec *spec,
+                     const IsolationAdoption *adoption,
+                     IsolationGroup **ret);
         int (*birth_fd)(const IsolationGroup *group);
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);

@@ -3,15 +3,20 @@
 /* Isolation by systemd: a transient scope for each start, in slices of few scopes, since what a scope costs
  * its manager grows with the scopes of its slice. The child waits at its gate until the job is done. */
 
+#include "basic/cleanup.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "basic/time-util.h"
 #include "platform/cgroup-group.h"
+#include "platform/cgroup.h"
 #include "platform/proc-stat.h"
 #include "platform/systemd-manager.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
         SLICE_SCOPES_MAX = 32,
@@ -38,6 +43,7 @@ typedef struct ScopeIsolation {
         unsigned slice_number;
         sd_event_source *linger_source;
         bool system;
+        char *slice_parent; /* path of what the top slice is in */
         char *before;
 } ScopeIsolation;
 
@@ -76,6 +82,45 @@ static Slice *slice_take(ScopeIsolation *isolation, uid_t uid) {
         return slice;
 }
 
+static Slice *slice_find(const ScopeIsolation *isolation, const char *unit) {
+        for (guint i = 0; i < isolation->slices->len; i++) {
+                Slice *slice = isolation->slices->pdata[i];
+                if (strcmp(slice->unit, unit) == 0) {
+                        return slice;
+                }
+        }
+        return NULL;
+}
+
+/* A slice that an earlier supervisor made; its number is not used for a new one. */
+static Slice *slice_know(ScopeIsolation *isolation, const char *unit, uid_t uid) {
+        const char *digits = unit + strlen(unit) - strlen(".slice");
+        Slice *slice = slice_find(isolation, unit);
+
+        if (slice) {
+                return slice;
+        }
+        while (digits > unit && g_ascii_isdigit(digits[-1])) {
+                digits--;
+        }
+        isolation->slice_number = MAX(isolation->slice_number, (unsigned) strtoul(digits, NULL, 10));
+        slice = g_new0(Slice, 1);
+        slice->unit = g_strdup(unit);
+        slice->uid = uid;
+        g_ptr_array_add(isolation->slices, slice);
+        return slice;
+}
+
+/* The slice of a scope: the folder above it. */
+static Slice *slice_adopt(ScopeIsolation *isolation, const char *scope_path, uid_t uid) {
+        g_autofree char *folder = g_path_get_dirname(scope_path);
+        g_autofree char *unit = g_path_get_basename(folder);
+        Slice *slice = slice_know(isolation, unit, uid);
+
+        slice->scopes++;
+        return slice;
+}
+
 static bool uid_has_slice(const ScopeIsolation *isolation, uid_t uid) {
         for (guint i = 0; i < isolation->slices->len; i++) {
                 if (((const Slice *) isolation->slices->pdata[i])->uid == uid) {
@@ -110,10 +155,7 @@ static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /* A restart leaves its slice for a moment: it is not to be stopped under its feet. */
-static void slice_release(ScopeIsolation *isolation, Slice *slice) {
-        if (--slice->scopes > 0) {
-                return;
-        }
+static void linger(ScopeIsolation *isolation) {
         isolation->linger_source = sd_event_source_disable_unref(isolation->linger_source);
         (void) sd_event_add_time_relative(
                         isolation->base.event,
@@ -123,6 +165,37 @@ static void slice_release(ScopeIsolation *isolation, Slice *slice) {
                         100 * USEC_PER_MSEC,
                         on_linger,
                         isolation);
+}
+
+static void slice_release(ScopeIsolation *isolation, Slice *slice) {
+        if (--slice->scopes == 0) {
+                linger(isolation);
+        }
+}
+
+/* The folder of a slice: systemd makes one for each part of its name. */
+static char *slice_folder(const ScopeIsolation *isolation, const char *unit) {
+        g_autoptr(GString) path = g_string_new(isolation->slice_parent);
+
+        for (const char *dash = strchr(unit, '-'); dash; dash = strchr(dash + 1, '-')) {
+                g_string_append_printf(path, "/%.*s.slice", (int) (dash - unit), unit);
+        }
+        g_string_append_printf(path, "/%s", unit);
+        return cgroup_hub_folder(isolation->hub, path->str);
+}
+
+/* An empty slice of an earlier supervisor. What is in use may be another instance's. */
+static void on_old_slice(void *userdata, const char *unit) {
+        ScopeIsolation *isolation = userdata;
+        g_autofree char *folder = slice_folder(isolation, unit);
+        _cleanup_close_ int fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        unsigned uid = 0;
+
+        if (fd >= 0 && !cgroup_is_populated(fd)) {
+                (void) sscanf(unit, "pm2-u%u-", &uid);
+                (void) slice_know(isolation, unit, uid);
+                linger(isolation);
+        }
 }
 
 static char *unit_name(const IsolationGroupSpec *spec) {
@@ -156,6 +229,29 @@ static int scope_group_new(Isolation *base, const IsolationGroupSpec *spec, Isol
         group->cgroup.base.unit = unit_name(spec);
         group->description = g_strdup_printf("pm2: %s (%" PRIu32 ")", spec->name, spec->id);
         group->slice = slice_take(isolation, spec->uid);
+        *ret = &group->cgroup.base;
+        return 0;
+}
+
+static int scope_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        ScopeIsolation *isolation = (ScopeIsolation *) base;
+        ScopeGroup *group = g_new0(ScopeGroup, 1);
+
+        cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_scope_and_invalidate);
+        int r = cgroup_group_open(&group->cgroup, adoption->path);
+        if (r < 0) {
+                remove_scope_and_invalidate(&group->cgroup);
+                return r;
+        }
+        g_free(group->cgroup.base.unit);
+        group->cgroup.base.unit = g_strdup(adoption->unit);
+        group->cgroup.main_pid = adoption->main_pid;
+        group->cgroup.placed = true;
+        group->slice = slice_adopt(isolation, adoption->path, spec->uid);
         *ret = &group->cgroup.base;
         return 0;
 }
@@ -214,6 +310,7 @@ static void scope_free(Isolation *base) {
                 slice_free(isolation->slices->pdata[i]);
         }
         g_ptr_array_unref(isolation->slices);
+        g_free(isolation->slice_parent);
         g_free(isolation->before);
         g_free(isolation);
 }
@@ -223,6 +320,7 @@ static const IsolationOps scope_ops = {
         .complete = true,
         .free = scope_free,
         .group_new = scope_group_new,
+        .adopt = scope_adopt,
         .birth_fd = cgroup_group_birth_fd,
         .place = scope_place,
         .main_exited = cgroup_group_main_exited,
@@ -233,6 +331,26 @@ static const IsolationOps scope_ops = {
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,
 };
+
+/* Slices of the user's manager are in its app.slice, as our own service is. */
+static void find_old_slices(ScopeIsolation *isolation) {
+        g_autofree char *own = NULL;
+
+        if (proc_cgroup_path(getpid(), &own) < 0) {
+                return;
+        }
+        const char *app_slice = strstr(own, "/app.slice/");
+        if (!isolation->system && !app_slice) {
+                return;
+        }
+        isolation->slice_parent =
+                        isolation->system ? g_strdup("") : g_strndup(own, (gsize) (app_slice - own));
+        systemd_manager_list_units(
+                        isolation->manager,
+                        isolation->system ? "pm2-u*-*.slice" : "app-pm2-g*.slice",
+                        on_old_slice,
+                        isolation);
+}
 
 int isolation_scope_new(sd_event *event, const IsolationOptions *options, Isolation **ret) {
         ScopeIsolation *isolation = g_new0(ScopeIsolation, 1);
@@ -249,6 +367,7 @@ int isolation_scope_new(sd_event *event, const IsolationOptions *options, Isolat
                 scope_free(&isolation->base);
                 return r;
         }
+        find_old_slices(isolation);
         *ret = &isolation->base;
         return 0;
 }

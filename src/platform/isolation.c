@@ -78,6 +78,14 @@ int isolation_group_new(Isolation *isolation, const IsolationGroupSpec *spec, Is
         return isolation->ops->group_new(isolation, spec, ret);
 }
 
+int isolation_group_adopt(
+                Isolation *isolation,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        return isolation->ops->adopt ? isolation->ops->adopt(isolation, spec, adoption, ret) : -EOPNOTSUPP;
+}
+
 int isolation_group_birth_fd(const IsolationGroup *group) {
         return group->isolation->ops->birth_fd(group);
 }

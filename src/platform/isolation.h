@@ -66,6 +66,20 @@ bool isolation_is_complete(const Isolation *isolation);
 
 int isolation_group_new(Isolation *isolation, const IsolationGroupSpec *spec, IsolationGroup **ret);
 
+/* The group that an earlier supervisor made: path and unit as isolation_group_path() and _unit() gave them.
+ * main_pid: 0 if the main process has gone. -ENOENT: it has gone with its last process. */
+typedef struct IsolationAdoption {
+        const char *path;
+        const char *unit;
+        pid_t main_pid;
+} IsolationAdoption;
+
+int isolation_group_adopt(
+                Isolation *isolation,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret);
+
 /* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
 int isolation_group_birth_fd(const IsolationGroup *group);
 

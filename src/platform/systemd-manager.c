@@ -23,7 +23,9 @@ struct SystemdManager {
         sd_event *event;
         bool system;
         sd_bus *bus; /* NULL: lost */
-        sd_bus_slot *job_slot, *lost_slot, *ping_slot;
+        sd_bus_slot *job_slot, *lost_slot, *ping_slot, *list_slot;
+        UnitHandler list_handler;
+        void *list_userdata;
         sd_event_source *reconnect_source;
         GQueue waiting;    /* of ScopeRequest */
         GHashTable *asked; /* unit -> ScopeRequest */
@@ -95,6 +97,7 @@ static void close_bus(SystemdManager *manager) {
         manager->job_slot = sd_bus_slot_unref(manager->job_slot);
         manager->lost_slot = sd_bus_slot_unref(manager->lost_slot);
         manager->ping_slot = sd_bus_slot_unref(manager->ping_slot);
+        manager->list_slot = sd_bus_slot_unref(manager->list_slot);
         if (manager->bus) {
                 (void) sd_bus_detach_event(manager->bus);
                 manager->bus = sd_bus_close_unref(manager->bus);
@@ -463,6 +466,60 @@ void systemd_manager_stop_unit(SystemdManager *manager, const char *unit) {
         stop->unit = g_strdup(unit);
         g_queue_push_tail(&manager->stopping, stop);
         ask_stops(manager);
+}
+
+static int on_units(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        SystemdManager *manager = userdata;
+        const char *unit;
+
+        manager->list_slot = sd_bus_slot_unref(manager->list_slot);
+        if (sd_bus_message_is_method_error(reply, NULL) ||
+            sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0) {
+                return 0;
+        }
+        while (sd_bus_message_read(
+                               reply,
+                               "(ssssssouso)",
+                               &unit,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL,
+                               NULL) > 0) {
+                manager->list_handler(manager->list_userdata, unit);
+        }
+        return 0;
+}
+
+void systemd_manager_list_units(
+                SystemdManager *manager, const char *pattern, UnitHandler handler, void *userdata) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        manager->list_handler = handler;
+        manager->list_userdata = userdata;
+        int r = sd_bus_message_new_method_call(
+                        manager->bus,
+                        &message,
+                        MANAGER_NAME,
+                        MANAGER_OBJECT,
+                        MANAGER_INTERFACE,
+                        "ListUnitsByPatterns");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "asas", 0, 1, pattern);
+        }
+        if (r >= 0) {
+                (void) sd_bus_call_async(
+                                manager->bus,
+                                &manager->list_slot,
+                                message,
+                                on_units,
+                                manager,
+                                CALL_TIMEOUT_USEC);
+        }
 }
 
 char *systemd_escape(const char *text) {

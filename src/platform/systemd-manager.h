@@ -45,5 +45,10 @@ void scope_request_cancel(ScopeRequest *request);
 /* Ask for a unit to be stopped, whatever was asked of it before; nothing is told of the outcome. */
 void systemd_manager_stop_unit(SystemdManager *manager, const char *unit);
 
+/* Told of each loaded unit whose name matches the pattern, some time later. */
+typedef void (*UnitHandler)(void *userdata, const char *unit);
+void systemd_manager_list_units(
+                SystemdManager *manager, const char *pattern, UnitHandler handler, void *userdata);
+
 /* A text as it may stand in a unit name between "-" (systemd-escape(1)); freed by the caller. */
 char *systemd_escape(const char *text);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "manager/manager-state.h"
+
+#include "basic/fd-util.h"
+#include "basic/log.h"
+#include "basic/time-util.h"
+#include "manager/process-record.h"
+#include "platform/fd-store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SLOTS_NAME "state-slots"
+#define BLOBS_NAME "state-blobs"
+
+enum {
+        MANAGER_SLOT = 0, /* the first that is taken of a new store */
+};
+
+typedef struct ManagerRecord {
+        uint64_t generation;
+        uint32_t next_id;
+} ManagerRecord;
+
+typedef struct SharedEnvironment SharedEnvironment;
+
+/* An environment that processes share, and its blob. */
+struct SharedEnvironment {
+        Environment *environment;
+        StateBlob blob;
+        unsigned users;
+};
+
+struct ManagerState {
+        FdStore *fds;
+        StateStore *store;        /* NULL: nobody would keep it */
+        bool restored;            /* there is something to be taken over */
+        GHashTable *environments; /* Environment -> SharedEnvironment */
+};
+
+static guint hash_environment(const void *environment) {
+        return environment_hash(environment);
+}
+
+static gboolean equal_environments(const void *a, const void *b) {
+        return environment_equal(a, b);
+}
+
+static void free_shared(void *item) {
+        SharedEnvironment *shared = item;
+        environment_unref(shared->environment);
+        g_free(shared);
+}
+
+void manager_state_free(ManagerState *state) {
+        if (state) {
+                fd_store_free(state->fds);
+                state_store_free(state->store);
+                g_hash_table_unref(state->environments);
+                g_free(state);
+        }
+}
+
+bool manager_state_is_kept(const ManagerState *state) {
+        return state->store;
+}
+
+static int open_store(ManagerState *state) {
+        int slots_fd = fd_store_take(state->fds, SLOTS_NAME);
+        int blobs_fd = fd_store_take(state->fds, BLOBS_NAME);
+
+        if (slots_fd >= 0 && blobs_fd >= 0) {
+                int r = state_store_open(slots_fd, blobs_fd, &state->store);
+                if (r >= 0) {
+                        state->restored = true;
+                        return 0;
+                }
+                (void) log_error_errno(r, "the state that was kept cannot be read, starting anew: %m");
+        }
+        (void) close_fd(slots_fd);
+        (void) close_fd(blobs_fd);
+        fd_store_remove(state->fds, SLOTS_NAME);
+        fd_store_remove(state->fds, BLOBS_NAME);
+        uint32_t slot;
+        int r = state_store_new(&state->store);
+        if (r >= 0) {
+                r = state_store_take_slot(state->store, &slot);
+        }
+        if (r >= 0) {
+                r = fd_store_add(state->fds, SLOTS_NAME, state_store_slots_fd(state->store));
+        }
+        return r < 0 ? r : fd_store_add(state->fds, BLOBS_NAME, state_store_blobs_fd(state->store));
+}
+
+int manager_state_open(Manager *manager) {
+        ManagerState *state = g_new0(ManagerState, 1);
+
+        manager->state = state;
+        state->environments = g_hash_table_new_full(hash_environment, equal_environments, NULL, free_shared);
+        int r = fd_store_new(manager->event, &state->fds);
+        if (r < 0 || !fd_store_is_there(state->fds)) {
+                return r;
+        }
+        r = open_store(state);
+        if (r < 0) {
+                (void) log_warning_errno(r, "nobody keeps our state, processes are lost with us: %m");
+                state_store_free(state->store);
+                state->store = NULL;
+        }
+        return 0;
+}
+
+static bool put_bytes(StateStore *store, GBytes *bytes, StateBlob *ret) {
+        gsize size;
+        const void *data = g_bytes_get_data(bytes, &size);
+        int r = state_store_put_blob(store, data ? data : "", size, ret);
+
+        g_bytes_unref(bytes);
+        if (r < 0) {
+                (void) log_error_errno(r, "the state cannot grow: %m");
+        }
+        return r >= 0;
+}
+
+static SharedEnvironment *share_environment(ManagerState *state, Environment *environment) {
+        SharedEnvironment *shared = g_hash_table_lookup(state->environments, environment);
+
+        if (!shared) {
+                StateBlob blob;
+                if (!put_bytes(state->store, record_encode_environment(environment), &blob)) {
+                        return NULL;
+                }
+                shared = g_new0(SharedEnvironment, 1);
+                shared->environment = environment_ref(environment);
+                shared->blob = blob;
+                (void) g_hash_table_insert(state->environments, shared->environment, shared);
+        }
+        shared->users++;
+        return shared;
+}
+
+static void unshare_environment(ManagerState *state, SharedEnvironment *shared) {
+        if (shared && --shared->users == 0) {
+                state_store_drop_blob(state->store, &shared->blob);
+                (void) g_hash_table_remove(state->environments, shared->environment);
+        }
+}
+
+/* New blobs before the slot that speaks of them, the old ones dropped after it. */
+static bool renew_blobs(ManagerState *state, ProcessHandle *handle, SavedBlobs *ret_old) {
+        const Process *process = handle->process;
+        SavedBlobs fresh = { .of = process->config };
+
+        *ret_old = (SavedBlobs){ 0 };
+        if (handle->saved.of == process->config) {
+                return true;
+        }
+        fresh.environment = share_environment(state, process->caller_env);
+        if (!fresh.environment ||
+            !put_bytes(state->store, record_encode_config(process->config), &fresh.config) ||
+            !put_bytes(state->store, record_encode_plan(process), &fresh.plan)) {
+                return false;
+        }
+        *ret_old = handle->saved;
+        handle->saved = fresh;
+        return true;
+}
+
+static void drop_blobs(ManagerState *state, SavedBlobs *saved) {
+        if (saved->of) {
+                unshare_environment(state, saved->environment);
+                state_store_drop_blob(state->store, &saved->config);
+                state_store_drop_blob(state->store, &saved->plan);
+        }
+        *saved = (SavedBlobs){ 0 };
+}
+
+static RecordGoal goal_of(const ProcessHandle *handle) {
+        const Command *command = command_active(handle);
+
+        if (!command) {
+                return RECORD_GOAL_NONE;
+        }
+        if (command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE) {
+                return command->verb == COMMAND_STOP ? RECORD_GOAL_STOP : RECORD_GOAL_DELETE;
+        }
+        return RECORD_GOAL_START;
+}
+
+static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
+        const Process *process = handle->process;
+
+        *ret = (ProcessRecord){
+                .id = process->id,
+                .owner = process->owner,
+                .instance = process->instance,
+                .state = process->state,
+                .pid = process->pid,
+                .launched = handle->launched,
+                .goal = goal_of(handle),
+                .restart_count = process->restart_count,
+                .unstable_restarts = process->unstable_restarts,
+                .exit_code = process->exit_status.code,
+                .exit_signal = process->exit_status.signal,
+                .created_realtime_usec = process->created_realtime_usec,
+                .start_realtime_usec = process->start_realtime_usec,
+                .start_boottime_usec = process->start_boottime_usec,
+                .next_restart_realtime_usec = process->next_restart_realtime_usec,
+                .deadline_boottime_usec = handle->deadline_boottime_usec,
+                .config = handle->saved.config,
+                .caller_env = handle->saved.environment->blob,
+                .plan = handle->saved.plan,
+        };
+        (void) g_strlcpy(ret->unique_id, process->unique_id, sizeof(ret->unique_id));
+        (void) g_strlcpy(ret->unit, process->unit, sizeof(ret->unit));
+        (void) g_strlcpy(ret->control_group, process->control_group, sizeof(ret->control_group));
+        (void) g_strlcpy(ret->reason, process->reason, sizeof(ret->reason));
+}
+
+static void save_manager(Manager *manager) {
+        ManagerRecord record = {
+                .generation = manager->generation,
+                .next_id = registry_next_id(manager->registry),
+        };
+
+        state_store_write(manager->state->store, MANAGER_SLOT, &record, sizeof(record));
+}
+
+void manager_state_save(ProcessHandle *handle) {
+        ManagerState *state = handle->manager->state;
+        ProcessRecord record;
+        SavedBlobs old;
+
+        if (!state->store || handle->manager->detached) {
+                return;
+        }
+        if (!handle->has_slot) {
+                int r = state_store_take_slot(state->store, &handle->slot);
+                if (r < 0) {
+                        (void) log_error_errno(
+                                        r, "no slot for process %" PRIu32 ": %m", handle->process->id);
+                        return;
+                }
+                handle->has_slot = true;
+        }
+        if (!renew_blobs(state, handle, &old)) {
+                return;
+        }
+        fill_record(handle, &record);
+        state_store_write(state->store, handle->slot, &record, sizeof(record));
+        drop_blobs(state, &old);
+        save_manager(handle->manager);
+}
+
+void manager_state_forget(ProcessHandle *handle) {
+        ManagerState *state = handle->manager->state;
+
+        if (state->store && handle->has_slot && !handle->manager->detached) {
+                state_store_clear(state->store, handle->slot);
+                handle->has_slot = false;
+                drop_blobs(state, &handle->saved);
+        }
+}
+
+static char *pidfd_name(const ProcessHandle *handle) {
+        return g_strdup_printf("p%" PRIu32, handle->process->id);
+}
+
+void manager_state_keep_pidfd(ProcessHandle *handle) {
+        g_autofree char *name = pidfd_name(handle);
+
+        (void) fd_store_add(handle->manager->state->fds, name, handle->child.pidfd);
+}
+
+void manager_state_drop_pidfd(ProcessHandle *handle) {
+        g_autofree char *name = pidfd_name(handle);
+
+        if (!handle->manager->detached) {
+                fd_store_remove(handle->manager->state->fds, name);
+        }
+}
+
+int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata)) {
+        return fd_store_barrier(handle->manager->state->fds, on_passed, handle, &handle->barrier);
+}
+
+static bool decode_blobs(
+                const StateStore *store,
+                const ProcessRecord *record,
+                AppConfig **ret_config,
+                Environment **ret_environment,
+                ProcessPlan *ret_plan) {
+        const void *bytes = state_store_get_blob(store, &record->config);
+
+        *ret_config = bytes ? record_decode_config(bytes, record->config.length) : NULL;
+        bytes = state_store_get_blob(store, &record->caller_env);
+        *ret_environment = bytes ? record_decode_environment(bytes, record->caller_env.length) : NULL;
+        bytes = state_store_get_blob(store, &record->plan);
+        return *ret_config && *ret_environment && bytes &&
+               record_decode_plan(bytes, record->plan.length, ret_plan);
+}
+
+typedef struct LoadedRecord {
+        uint32_t slot;
+        ProcessRecord record;
+} LoadedRecord;
+
+static int compare_records(const void *a, const void *b) {
+        const LoadedRecord *first = *(const LoadedRecord *const *) a;
+        const LoadedRecord *second = *(const LoadedRecord *const *) b;
+        return (first->record.id > second->record.id) - (first->record.id < second->record.id);
+}
+
+/* The blobs that the slot speaks of stay where they are. */
+static void take_blobs_over(ManagerState *state, ProcessHandle *handle, const ProcessRecord *record) {
+        SharedEnvironment *shared = g_hash_table_lookup(state->environments, handle->process->caller_env);
+
+        if (!shared) {
+                shared = g_new0(SharedEnvironment, 1);
+                shared->environment = environment_ref(handle->process->caller_env);
+                shared->blob = record->caller_env;
+                (void) g_hash_table_insert(state->environments, shared->environment, shared);
+        }
+        shared->users++;
+        handle->saved = (SavedBlobs){
+                .of = handle->process->config,
+                .environment = shared,
+                .config = record->config,
+                .plan = record->plan,
+        };
+}
+
+static ProcessFacts facts_of(const ProcessRecord *record) {
+        return (ProcessFacts){
+                .state = (ProcessState) record->state,
+                .pid = record->pid,
+                .restart_count = record->restart_count,
+                .unstable_restarts = record->unstable_restarts,
+                .created_realtime_usec = record->created_realtime_usec,
+                .start_realtime_usec = record->start_realtime_usec,
+                .start_boottime_usec = record->start_boottime_usec,
+                .next_restart_realtime_usec = record->next_restart_realtime_usec,
+                .exit_status = { .code = record->exit_code, .signal = record->exit_signal },
+        };
+}
+
+/* A process of the record in the registry; NULL if the record is broken. */
+static ProcessHandle *rebuild(Manager *manager, const LoadedRecord *loaded) {
+        const ProcessRecord *record = &loaded->record;
+        g_autoptr(AppConfig) config = NULL;
+        g_autoptr(Environment) environment = NULL;
+        g_auto(ProcessPlan) plan = { 0 };
+        ProcessFacts facts = facts_of(record);
+
+        if (record->state >= _PROCESS_STATE_MAX ||
+            !decode_blobs(manager->state->store, record, &config, &environment, &plan)) {
+                log_error("the record of process %" PRIu32 " is broken: it is forgotten", record->id);
+                return NULL;
+        }
+        Process *process = registry_add_restored(
+                        manager->registry, record->id, record->unique_id, record->owner, record->instance);
+        process_configure(process, config, environment, &plan);
+        process_restore(process, &facts);
+        process_set_group(process, record->unit, record->control_group);
+        process_take_reason(process, g_strdup(record->reason));
+        process->handle = process_handle_new(manager, process);
+        process->handle->launched = record->launched;
+        process->handle->has_slot = true;
+        process->handle->slot = loaded->slot;
+        take_blobs_over(manager->state, process->handle, record);
+        (void) process_take_changes(process);
+        return process->handle;
+}
+
+static void claim_blobs(StateStore *store, const ProcessRecord *record) {
+        (void) state_store_claim_blob(store, &record->config);
+        (void) state_store_claim_blob(store, &record->caller_env);
+        (void) state_store_claim_blob(store, &record->plan);
+}
+
+static void end_texts(ProcessRecord *record) {
+        record->unique_id[32] = '\0';
+        record->unit[sizeof(record->unit) - 1] = '\0';
+        record->control_group[sizeof(record->control_group) - 1] = '\0';
+        record->reason[sizeof(record->reason) - 1] = '\0';
+}
+
+static GPtrArray *read_records(Manager *manager) {
+        StateStore *store = manager->state->store;
+        GPtrArray *records = g_ptr_array_new_with_free_func(g_free);
+
+        for (uint32_t slot = MANAGER_SLOT + 1; slot < state_store_count(store); slot++) {
+                LoadedRecord loaded = { .slot = slot };
+                if (state_store_read(store, slot, &loaded.record, sizeof(loaded.record))) {
+                        end_texts(&loaded.record);
+                        claim_blobs(store, &loaded.record);
+                        g_ptr_array_add(records, g_memdup2(&loaded, sizeof(loaded)));
+                }
+        }
+        g_ptr_array_sort(records, compare_records);
+        return records;
+}
+
+void manager_state_restore(Manager *manager) {
+        ManagerState *state = manager->state;
+        ManagerRecord own = { 0 };
+
+        if (!state->store || !state->restored) {
+                return;
+        }
+        if (state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))) {
+                manager->generation = MAX(manager->generation, own.generation);
+        }
+        g_autoptr(GPtrArray) records = read_records(manager);
+        for (guint i = 0; i < records->len; i++) {
+                const LoadedRecord *loaded = records->pdata[i];
+                ProcessHandle *handle = rebuild(manager, loaded);
+                if (!handle) {
+                        state_store_clear(state->store, loaded->slot);
+                        continue;
+                }
+                g_autofree char *name = pidfd_name(handle);
+                lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
+        }
+        if (registry_count(manager->registry) > 0) {
+                registry_set_next_id(manager->registry, own.next_id);
+        }
+        log_notice("took %zu processes over", registry_count(manager->registry));
+        fd_store_drop_rest(state->fds);
+}

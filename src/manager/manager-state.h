@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/manager-internal.h"
+
+/* The manager's state in the hands of the service manager: a slot for each process (process-record.h), and a
+ * pidfd for each that runs. */
+
+typedef struct ManagerState ManagerState;
+
+/* Takes what an earlier supervisor left, or starts anew. */
+int manager_state_open(Manager *manager);
+void manager_state_free(ManagerState *state);
+/* Whether it outlives us. */
+bool manager_state_is_kept(const ManagerState *state);
+
+/* Make processes of what was left and go on with them. After the isolation stands. */
+void manager_state_restore(Manager *manager);
+
+/* Write down what of a process has changed. */
+void manager_state_save(ProcessHandle *handle);
+void manager_state_forget(ProcessHandle *handle);
+
+/* Keep the pidfd of a new main process, and drop that of one that has ended. */
+void manager_state_keep_pidfd(ProcessHandle *handle);
+void manager_state_drop_pidfd(ProcessHandle *handle);
+
+/* Called back when all that was given away is in safe hands: 1 = at once. */
+int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata));

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Blobs are GVariants: typed, checked on reading, and free to hold bytes that are not UTF-8. */
+
+#include "manager/process-record.h"
+
+#include <string.h>
+
+#define CONFIG_TYPE "a{sv}"
+#define PLAN_TYPE   "(ayayaybayayayayay)"
+
+static GVariant *value_to_variant(const Value *value) {
+        GVariantBuilder builder;
+
+        switch (value->kind) {
+        case VALUE_BOOL:
+                return g_variant_new_boolean(value->boolean);
+        case VALUE_INT:
+                return g_variant_new_int64(value->integer);
+        case VALUE_DOUBLE:
+                return g_variant_new_double(value->real);
+        case VALUE_STRING:
+                return g_variant_new_bytestring(value->string);
+        case VALUE_ARRAY:
+                g_variant_builder_init(&builder, G_VARIANT_TYPE("av"));
+                for (guint i = 0; i < value->items->len; i++) {
+                        g_variant_builder_add(&builder, "v", value_to_variant(value->items->pdata[i]));
+                }
+                return g_variant_builder_end(&builder);
+        case VALUE_MAP:
+                g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ayv)"));
+                for (guint i = 0; i < value->entries->len; i++) {
+                        const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
+                        g_variant_builder_add(
+                                        &builder, "(^ayv)", entry->key, value_to_variant(entry->value));
+                }
+                return g_variant_builder_end(&builder);
+        case VALUE_NULL:
+        default:
+                return NULL;
+        }
+}
+
+static Value *variant_to_value(GVariant *variant, unsigned depth);
+
+static Value *variant_to_array(GVariant *variant, unsigned depth) {
+        Value *array = value_new_array();
+        GVariantIter iterator;
+        GVariant *item;
+
+        g_variant_iter_init(&iterator, variant);
+        while (g_variant_iter_next(&iterator, "v", &item)) {
+                value_append(array, variant_to_value(item, depth + 1));
+                g_variant_unref(item);
+        }
+        return array;
+}
+
+static Value *variant_to_map(GVariant *variant, unsigned depth) {
+        Value *map = value_new_map();
+        GVariantIter iterator;
+        const char *key;
+        GVariant *value;
+
+        g_variant_iter_init(&iterator, variant);
+        while (g_variant_iter_next(&iterator, "(^&ayv)", &key, &value)) {
+                value_set(map, key, variant_to_value(value, depth + 1));
+                g_variant_unref(value);
+        }
+        return map;
+}
+
+static Value *variant_to_value(GVariant *variant, unsigned depth) {
+        if (depth > VALUE_DEPTH_MAX) {
+                return value_new_null();
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE_BOOLEAN)) {
+                return value_new_bool(g_variant_get_boolean(variant));
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE_INT64)) {
+                return value_new_int(g_variant_get_int64(variant));
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE_DOUBLE)) {
+                return value_new_double(g_variant_get_double(variant));
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE_BYTESTRING)) {
+                return value_new_string(g_variant_get_bytestring(variant));
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE("av"))) {
+                return variant_to_array(variant, depth);
+        }
+        if (g_variant_is_of_type(variant, G_VARIANT_TYPE("a(ayv)"))) {
+                return variant_to_map(variant, depth);
+        }
+        return value_new_null();
+}
+
+static GBytes *variant_to_bytes(GVariant *variant) {
+        g_autoptr(GVariant) owned = g_variant_ref_sink(variant);
+
+        return g_variant_get_data_as_bytes(owned);
+}
+
+/* A copy: the bytes lie in a mapping that moves. */
+static GVariant *bytes_to_variant(const void *bytes, size_t size, const char *type) {
+        g_autoptr(GBytes) copy = g_bytes_new(bytes, size);
+        g_autoptr(GVariant) raw =
+                        g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), copy, FALSE));
+
+        return g_variant_is_normal_form(raw) ? g_steal_pointer(&raw) : NULL;
+}
+
+GBytes *record_encode_config(const AppConfig *config) {
+        GVariantBuilder builder;
+
+        g_variant_builder_init(&builder, G_VARIANT_TYPE(CONFIG_TYPE));
+        for (size_t i = 0; i < n_attributes; i++) {
+                if (app_config_is_given(config, attributes[i].name)) {
+                        g_autoptr(Value) value = app_config_get(config, &attributes[i]);
+                        g_variant_builder_add(&builder, "{sv}", attributes[i].name, value_to_variant(value));
+                }
+        }
+        return variant_to_bytes(g_variant_builder_end(&builder));
+}
+
+AppConfig *record_decode_config(const void *bytes, size_t size) {
+        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, CONFIG_TYPE);
+        g_autoptr(AppConfig) config = app_config_new();
+        GVariantIter iterator;
+        const char *name;
+        GVariant *item;
+
+        if (!variant) {
+                return NULL;
+        }
+        g_variant_iter_init(&iterator, variant);
+        while (g_variant_iter_next(&iterator, "{&sv}", &name, &item)) {
+                g_autoptr(GVariant) owned = item;
+                g_autoptr(Value) value = variant_to_value(owned, 0);
+                if (app_config_set_by_name(config, name, value, NULL) < 0) {
+                        return NULL;
+                }
+        }
+        return app_config_check(config, NULL) < 0 ? NULL : g_steal_pointer(&config);
+}
+
+GBytes *record_encode_environment(const Environment *environment) {
+        GVariantBuilder builder;
+
+        g_variant_builder_init(&builder, G_VARIANT_TYPE_BYTESTRING_ARRAY);
+        for (size_t i = 0; i < environment_count(environment); i++) {
+                g_variant_builder_add(&builder, "^ay", environment_at(environment, i));
+        }
+        return variant_to_bytes(g_variant_builder_end(&builder));
+}
+
+Environment *record_decode_environment(const void *bytes, size_t size) {
+        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, "aay");
+
+        if (!variant) {
+                return NULL;
+        }
+        g_autofree const char **assignments = g_variant_get_bytestring_array(variant, NULL);
+        return environment_new(assignments);
+}
+
+GBytes *record_encode_plan(const Process *process) {
+        return variant_to_bytes(
+                        g_variant_new("(^ay^ay^ayb^ay^ay^ay^ay^ay)",
+                                      process->exec_path,
+                                      process->interpreter,
+                                      process->program,
+                                      process->shell_command,
+                                      process->cwd,
+                                      process->out_log_path,
+                                      process->error_log_path,
+                                      process->pid_path,
+                                      process->version));
+}
+
+bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret) {
+        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, PLAN_TYPE);
+        gboolean shell_command = FALSE;
+
+        if (!variant) {
+                return false;
+        }
+        g_variant_get(variant,
+                      "(^ay^ay^ayb^ay^ay^ay^ay^ay)",
+                      &ret->exec_path,
+                      &ret->interpreter,
+                      &ret->program,
+                      &shell_command,
+                      &ret->cwd,
+                      &ret->out_log_path,
+                      &ret->error_log_path,
+                      &ret->pid_path,
+                      &ret->version);
+        ret->shell_command = shell_command;
+        return true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/manager-internal.h"
+#include "platform/state-store.h"
+
+typedef struct ProcessRecord ProcessRecord;
+
+/* What of a process outlives the supervisor, as it lies in a slot. Grows at its end alone; what an older
+ * supervisor did not write reads as zero. */
+struct ProcessRecord {
+        uint32_t id;
+        uint32_t owner;
+        uint32_t instance;
+        char unique_id[36];
+        uint32_t state; /* of ProcessState */
+        int32_t pid;
+        uint32_t launched; /* the main process was executed */
+        uint32_t goal;     /* of RecordGoal: the command that was under way */
+        uint32_t restart_count, unstable_restarts;
+        int32_t exit_code, exit_signal;
+        uint64_t created_realtime_usec, start_realtime_usec, start_boottime_usec, next_restart_realtime_usec;
+        uint64_t deadline_boottime_usec; /* of the timer, 0: none */
+        StateBlob config, caller_env, plan;
+        char unit[256];
+        char control_group[640];
+        char reason[256];
+};
+
+typedef enum RecordGoal {
+        RECORD_GOAL_NONE,
+        RECORD_GOAL_STOP,
+        RECORD_GOAL_DELETE,
+        RECORD_GOAL_START, /* also the second half of a restart */
+} RecordGoal;
+
+/* What a blob holds, and back. The decoders trust nothing: NULL or false for what is not whole. */
+GBytes *record_encode_config(const AppConfig *config);
+AppConfig *record_decode_config(const void *bytes, size_t size);
+GBytes *record_encode_environment(const Environment *environment);
+Environment *record_decode_environment(const void *bytes, size_t size);
+GBytes *record_encode_plan(const Process *process);
+bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret);
