@@ -206,11 +206,14 @@ void bus_signals_flush(BusSignals *signals) {
                 g_free(item);
         }
         emit_all_changes(signals);
-        drop_slow_readers(signals->server);
 }
 
+/* From the loop alone: a flush may be part of a call of the very connection that is to be closed. */
 static int on_flush(sd_event_source *source, void *userdata) {
-        bus_signals_flush(userdata);
+        BusSignals *signals = userdata;
+
+        bus_signals_flush(signals);
+        drop_slow_readers(signals->server);
         return 0;
 }
 

@@ -23,10 +23,56 @@ typedef struct Guard {
         size_t position;
         unsigned line;
         unsigned depth;
+        bool complete; /* the one value outside of all brackets has begun */
 } Guard;
 
 static int refuse(const Guard *guard, Error *error, const char *what) {
         return error_set(error, ERROR_INVALID_DATA, "JSON, line %u: %s", guard->line, what);
+}
+
+/* The code unit of four hexadecimal digits, or -1. */
+static int code_unit(const Guard *guard, size_t position) {
+        int code = 0;
+
+        for (size_t i = 0; i < 4; i++) {
+                int digit = position + i < guard->length ? g_ascii_xdigit_value(guard->text[position + i])
+                                                         : -1;
+                if (digit < 0) {
+                        return -1;
+                }
+                code = code * 16 + digit;
+        }
+        return code;
+}
+
+/* At the character behind a backslash; afterwards at the last one of the escape. json-glib takes escapes of
+ * C, among them bytes and NUL, and leaks the string at a broken pair. */
+static int skip_escape(Guard *guard, Error *error) {
+        char c = guard->position < guard->length ? guard->text[guard->position] : '\0';
+
+        if (c && strchr("\"\\/bfnrt", c)) {
+                return 0;
+        }
+        int code = c == 'u' ? code_unit(guard, guard->position + 1) : -1;
+        if (code < 0) {
+                return refuse(guard, error, "an escape that JSON has not");
+        }
+        if (code == 0) {
+                return refuse(guard, error, "a NUL character in a string");
+        }
+        guard->position += 4;
+        if (code < 0xd800 || code > 0xdfff) {
+                return 0;
+        }
+        const char *next = guard->text + guard->position + 1;
+        int low = guard->length - guard->position > 2 && next[0] == '\\' && next[1] == 'u'
+                                  ? code_unit(guard, guard->position + 3)
+                                  : -1;
+        if (code > 0xdbff || low < 0xdc00 || low > 0xdfff) {
+                return refuse(guard, error, "half of a surrogate pair");
+        }
+        guard->position += 6;
+        return 0;
 }
 
 static int skip_string(Guard *guard, Error *error) {
@@ -41,9 +87,9 @@ static int skip_string(Guard *guard, Error *error) {
                 }
                 if (c == '\\') {
                         guard->position++;
-                        if (guard->length - guard->position >= 5 &&
-                            strncmp(guard->text + guard->position, "u0000", 5) == 0) {
-                                return refuse(guard, error, "a NUL character in a string");
+                        int r = skip_escape(guard, error);
+                        if (r < 0) {
+                                return r;
                         }
                 }
         }
@@ -68,25 +114,56 @@ static int skip_number(Guard *guard, Error *error) {
         return 0;
 }
 
-static int check_character(Guard *guard, Error *error) {
-        char c = guard->text[guard->position];
+/* There is one value outside of all brackets: json-glib would take more, and leak the first. */
+static int begin_value(Guard *guard, Error *error) {
+        if (guard->depth == 0 && guard->complete) {
+                return refuse(guard, error, "there is more behind the end");
+        }
+        guard->complete = guard->complete || guard->depth == 0;
+        return 0;
+}
 
+static int skip_word(Guard *guard) {
+        for (; guard->position < guard->length; guard->position++) {
+                char c = guard->text[guard->position];
+                if (!c || !strchr("truefalsn", c)) {
+                        break;
+                }
+        }
+        return 0;
+}
+
+static int check_value(Guard *guard, char c, Error *error) {
+        int r = begin_value(guard, error);
+
+        if (r < 0) {
+                return r;
+        }
         if (c == '"') {
                 return skip_string(guard, error);
         }
         if (c == '-' || g_ascii_isdigit(c)) {
                 return skip_number(guard, error);
         }
-        if (c == '{' || c == '[') {
-                guard->depth++;
-                if (guard->depth > VALUE_DEPTH_MAX) {
-                        return refuse(guard, error, "nested too deeply");
-                }
-        } else if (c == '}' || c == ']') {
+        if (c != '{' && c != '[') {
+                return skip_word(guard);
+        }
+        guard->depth++;
+        guard->position++;
+        return guard->depth > VALUE_DEPTH_MAX ? refuse(guard, error, "nested too deeply") : 0;
+}
+
+static int check_character(Guard *guard, Error *error) {
+        char c = guard->text[guard->position];
+
+        if (c && strchr("\"-0123456789{[truefalsn", c)) {
+                return check_value(guard, c, error);
+        }
+        if (c == '}' || c == ']') {
                 guard->depth -= guard->depth > 0;
         } else if (c == '\n') {
                 guard->line++;
-        } else if (!c || !strchr(" \t\r:,truefalsn", c)) {
+        } else if (!c || !strchr(" \t\r:,", c)) {
                 g_autofree char *what = g_strdup_printf("unexpected character 0x%02x", (unsigned char) c);
                 return refuse(guard, error, what);
         }

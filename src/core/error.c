@@ -40,6 +40,11 @@ void error_set_message(Error *error, ErrorCode code, const char *format, ...) {
                 va_start(arguments, format);
                 char *message = g_strdup_vprintf(format, arguments);
                 va_end(arguments);
+                if (!utf8_is_valid(message, strlen(message))) { /* it quotes others, and goes to the bus */
+                        char *valid = g_utf8_make_valid(message, -1);
+                        g_free(message);
+                        message = valid;
+                }
                 g_free(error->message);
                 error->code = code;
                 error->message = message;

@@ -3,6 +3,7 @@
 #include "core/target.h"
 
 #include "basic/parse-util.h"
+#include "basic/utf8.h"
 
 #include <string.h>
 
@@ -71,6 +72,10 @@ static int select_expression(
         g_autoptr(GError) cause = NULL;
         size_t length = strlen(target) - 2;
 
+        /* GRegex takes that for granted; PCRE crashes otherwise. */
+        if (!utf8_is_valid(target, strlen(target))) {
+                return error_set(error, ERROR_INVALID_DATA, "target: %s is not valid UTF-8", quoted);
+        }
         if (length > EXPRESSION_BYTES_MAX) {
                 return error_set(
                                 error,
@@ -78,6 +83,13 @@ static int select_expression(
                                 "target: %s is over %d bytes",
                                 quoted,
                                 EXPRESSION_BYTES_MAX);
+        }
+        if (g_str_has_prefix(target + 1, "(*")) { /* it could lift the limit */
+                return error_set(
+                                error,
+                                ERROR_INVALID_DATA,
+                                "target: %s: options of PCRE are not taken",
+                                quoted);
         }
         g_autofree char *pattern = g_strdup_printf("(*LIMIT_MATCH=10000)%.*s", (int) length, target + 1);
         g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, &cause);

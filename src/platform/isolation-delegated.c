@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PROBE_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -177,6 +178,18 @@ static int make_scope(DelegatedIsolation *isolation) {
         return 0;
 }
 
+/* Who ends the keeper may be ending the apps as well, whose exits are seen first: nothing is to be started
+ * in a scope that goes. */
+static void check_keeper(DelegatedIsolation *isolation) {
+        siginfo_t info = { 0 };
+
+        if (isolation->keeper.pid > 0 &&
+            waitid(P_PIDFD, (id_t) isolation->keeper.pidfd, &info, WEXITED | WNOHANG) == 0 &&
+            info.si_pid != 0) {
+                on_keeper_exit(isolation, info.si_code, info.si_status);
+        }
+}
+
 static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         DelegatedGroup *group = (DelegatedGroup *) cgroup;
         DelegatedIsolation *isolation = (DelegatedIsolation *) cgroup->base.isolation;
@@ -194,6 +207,7 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
 static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, IsolationGroup **ret) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) base;
 
+        check_keeper(isolation);
         if (!isolation->apps_path && !isolation->request) {
                 int r = make_scope(isolation);
                 if (r < 0) {

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The example clients of docs/examples, as their page says to run them."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import booted
+from booted import wait_until
+
+EXAMPLES = os.path.join(booted.TOP, 'docs', 'examples')
+HAS_GI = importlib.util.find_spec('gi') is not None
+
+
+class Examples(booted.Case):
+    def setUp(self):
+        super().setUp()
+        # they are read from the tree and may write beside themselves: not into it
+        self.folder = shutil.copytree(EXAMPLES, self.path('examples'))
+
+    def run_example(self, *words):
+        result = self.tester.run('sh', '-c', 'cd "$0" && exec "$@"', self.folder, *words)
+        self.assertNotIn('CRITICAL', result.stderr)
+        self.assertNotIn('Traceback', result.stderr)
+        return result.stdout
+
+    def assert_nothing_left(self):
+        self.assertEqual(self.client.list(), [])
+        self.assert_clean()
+
+    def follow(self, *words):
+        """An example that prints what happens: a function that gives its output so far, and one that waits for its
+        end."""
+        path = self.path('followed')
+        with open(path, 'wb') as output:
+            process = self.tester.popen('sh', '-c', 'cd "$0" && exec "$@"', self.folder, *words, stdout=output,
+                                        stderr=subprocess.STDOUT)
+
+        def end():
+            process.kill()
+            process.wait(booted.TIMEOUT)
+
+        self.addCleanup(end)
+        return (lambda: booted.read_file(path)), lambda: process.wait(booted.TIMEOUT)
+
+    def check_follower(self, command):
+        """It tells of a start, a crash, a stop and a deletion, by itself and in time."""
+        self.client.start('/usr/bin/sleep', args=['1000'], name='seen-before')
+        heard, wait = self.follow(*command, '--events=15')
+        wait_until(lambda: 'seen-before' in heard(), 'the list is printed')
+        self.client.start('/usr/bin/sleep', args=['1000'], name='followed')
+        wait_until(lambda: re.search(r'followed.* online', heard()), 'the start is told')
+        self.client.send_signal('followed', 'KILL')
+        wait_until(lambda: re.search(r'followed.* exit.*SIGKILL', heard()), 'the crash is told')
+        self.client.wait_event('restart', 'followed')
+        self.client.stop('followed')
+        self.client.delete('followed')
+        for _ in range(3):
+            self.client.restart('seen-before')
+        self.assertEqual(wait(), 0, heard())
+        self.assertRegex(heard(), r'followed.* restart')
+
+    def test_busctl(self):
+        output = self.run_example('./busctl.sh')
+        for words in ('"online"', '"stopped"', 'app-pm2-example'):
+            self.assertIn(words, output)
+        self.assert_nothing_left()
+
+    def test_gdbus(self):
+        output = self.run_example('./gdbus.sh')
+        for words in ("'online'", "'SIGKILL'", "'restart'", "'stop'", "'delete'"):
+            self.assertIn(words, output)
+        self.assert_nothing_left()
+
+    @unittest.skipUnless(shutil.which('gjs'), 'gjs is not installed')
+    def test_gjs(self):
+        self.client.start('/usr/bin/sleep', args=['1000'], name='listed')
+        self.assertRegex(self.run_example('gjs', '-m', 'list.js', '--once'), r'1 processes\n0 .*listed.*online')
+        self.client.delete('all')
+
+    @unittest.skipUnless(shutil.which('gjs'), 'gjs is not installed')
+    def test_gjs_follows(self):
+        self.check_follower(['gjs', '-m', 'list.js'])
+
+    @unittest.skipUnless(HAS_GI, 'python3-gi is not installed')
+    def test_python(self):
+        self.client.start('/usr/bin/sleep', args=['1000'], name='listed')
+        for option in ([], ['--socket']):
+            self.assertRegex(self.run_example('./list.py', '--once', *option), r'1 processes\n0 .*listed.*online')
+
+    @unittest.skipUnless(HAS_GI, 'python3-gi is not installed')
+    def test_python_follows(self):
+        self.check_follower(['./list.py'])
+
+    @unittest.skipUnless(HAS_GI, 'python3-gi is not installed')
+    def test_python_follows_on_the_socket(self):
+        self.check_follower(['./list.py', '--socket'])
+
+    @unittest.skipUnless(shutil.which('node'), 'Node is not installed')
+    def test_c(self):
+        self.run_example('sh', '-c', 'cc -Wall -Werror control.c -o control $(pkg-config --cflags --libs libpm2)')
+        output = self.run_example('./control')
+        self.assertRegex(output, r'0 +api +online +pid \d+, 0 restarts\n0 +api +online +pid \d+, 1 restarts')
+        self.tester.run('pm2ctl', 'delete', 'api')
+        self.assert_nothing_left()
+
+
+if __name__ == '__main__':
+    booted.main()
