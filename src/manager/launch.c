@@ -8,6 +8,7 @@
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/process-record.h"
+#include "platform/proc-stat.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -139,6 +140,7 @@ int launch_spawn(ProcessHandle *handle) {
         }
         process_set_pid(process, handle->child.pid);
         manager_state_keep_pidfd(handle);
+        manager_state_save(handle);
         r = isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd);
         return r == 0 ? 0 : launch_placed(handle, r);
 }
@@ -246,10 +248,14 @@ int launch_read_report(ProcessHandle *handle) {
 void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
         Process *process = handle->process;
         IsolationGroupSpec spec = group_spec(handle);
+        pid_t pid = pidfd >= 0 ? proc_pid_of_pidfd(pidfd) : 0;
+        if (pid <= 0) {
+                pid = record->pid; /* it has been reaped */
+        }
         IsolationAdoption adoption = {
                 .path = process->control_group,
                 .unit = process->unit,
-                .main_pid = pidfd >= 0 ? record->pid : 0,
+                .main_pid = pidfd >= 0 ? pid : 0,
         };
 
         if (process->control_group[0]) {
@@ -259,8 +265,9 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
             child_watch_new_adopted(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch) >=
                             0) {
                 handle->child.pidfd = pidfd;
-                handle->child.pid = record->pid;
+                handle->child.pid = pid;
                 handle->main_alive = true;
+                process_set_pid(process, pid);
         } else {
                 (void) close_fd(pidfd);
                 process_set_pid(process, 0);
@@ -275,7 +282,7 @@ void launch_end_child(ProcessHandle *handle) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = false;
-        if (handle->child.pid > 0) {
+        if (handle->child.pidfd >= 0) {
                 manager_state_drop_pidfd(handle);
         }
         if (handle->launched && handle->process->pid_path && !handle->manager->detached) {

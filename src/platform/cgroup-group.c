@@ -186,6 +186,7 @@ void cgroup_group_done(CgroupGroup *group) {
                 (void) g_hash_table_remove(group->hub->groups, GINT_TO_POINTER(group->watch));
         }
         isolation_group_done(&group->base);
+        g_free(group->label);
         (void) close_fd(group->folder_fd);
         close_kept_fds(group);
 }

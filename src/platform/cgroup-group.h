@@ -13,6 +13,7 @@ struct CgroupGroup {
         IsolationGroup base;
         CgroupHub *hub; /* weak */
         pid_t main_pid; /* 0: not placed yet, or reaped */
+        char *label;    /* what the backend calls it; freed with it */
         int folder_fd;  /* negative: it has none yet */
         int watch;
         bool placed;

@@ -80,10 +80,21 @@ int fd_store_take(FdStore *store, const char *name) {
         return -ENOENT;
 }
 
+/* Whether another fd of this name is in use: removing goes by the name. */
+static bool name_was_taken(const FdStore *store, const char *name) {
+        for (guint i = 0; i < store->kept->len; i++) {
+                const KeptFd *kept = &g_array_index(store->kept, KeptFd, i);
+                if (kept->fd < 0 && strcmp(kept->name, name) == 0) {
+                        return true;
+                }
+        }
+        return false;
+}
+
 void fd_store_drop_rest(FdStore *store) {
         for (guint i = 0; i < store->kept->len; i++) {
-                KeptFd *kept = &g_array_index(store->kept, KeptFd, i);
-                if (kept->fd >= 0) {
+                const KeptFd *kept = &g_array_index(store->kept, KeptFd, i);
+                if (kept->fd >= 0 && !name_was_taken(store, kept->name)) {
                         fd_store_remove(store, kept->name);
                 }
         }

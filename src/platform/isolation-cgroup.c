@@ -27,7 +27,6 @@ typedef struct CgroupIsolation {
 
 typedef struct FolderGroup {
         CgroupGroup cgroup;
-        char *name;
 } FolderGroup;
 
 /* What a supervisor of this name left behind is ended: nobody manages it any more. */
@@ -69,11 +68,10 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         FolderGroup *group = (FolderGroup *) cgroup;
         const CgroupIsolation *isolation = (const CgroupIsolation *) cgroup->base.isolation;
 
-        if (unlinkat(isolation->folder_fd, group->name, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+        if (unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
                 return; /* a last process was moved in; its end is told again */
         }
         cgroup_group_done(cgroup);
-        g_free(group->name);
         g_free(group);
 }
 
@@ -82,9 +80,9 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
         FolderGroup *group = g_new0(FolderGroup, 1);
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
-        group->name = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
-        g_autofree char *path = g_build_filename(isolation->path, group->name, NULL);
-        int r = RET_NERRNO(mkdirat(isolation->folder_fd, group->name, 0755));
+        group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
+        g_autofree char *path = g_build_filename(isolation->path, group->cgroup.label, NULL);
+        int r = RET_NERRNO(mkdirat(isolation->folder_fd, group->cgroup.label, 0755));
         if (r >= 0 || r == -EEXIST) {
                 r = cgroup_group_open(&group->cgroup, path);
         }

@@ -44,7 +44,6 @@ typedef struct DelegatedIsolation {
 
 typedef struct DelegatedGroup {
         CgroupGroup cgroup;
-        char *name;
 } DelegatedGroup;
 
 static void forget_scope(DelegatedIsolation *isolation) {
@@ -56,9 +55,9 @@ static void forget_scope(DelegatedIsolation *isolation) {
 }
 
 static int open_folder(DelegatedIsolation *isolation, DelegatedGroup *group) {
-        g_autofree char *path = g_build_filename(isolation->apps_path, group->name, NULL);
+        g_autofree char *path = g_build_filename(isolation->apps_path, group->cgroup.label, NULL);
 
-        if (mkdirat(isolation->apps_fd, group->name, 0755) < 0 && errno != EEXIST) {
+        if (mkdirat(isolation->apps_fd, group->cgroup.label, 0755) < 0 && errno != EEXIST) {
                 return -errno;
         }
         return cgroup_group_open(&group->cgroup, path);
@@ -195,12 +194,11 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) cgroup->base.isolation;
 
         if (cgroup->folder_fd >= 0 && isolation->apps_fd >= 0 &&
-            unlinkat(isolation->apps_fd, group->name, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+            unlinkat(isolation->apps_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
                 return;
         }
         (void) g_hash_table_remove(isolation->groups, group);
         cgroup_group_done(cgroup);
-        g_free(group->name);
         g_free(group);
 }
 
@@ -216,7 +214,7 @@ static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, 
         }
         DelegatedGroup *group = g_new0(DelegatedGroup, 1);
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
-        group->name = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
+        group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
         g_free(group->cgroup.base.unit);
         group->cgroup.base.unit = g_strdup(isolation->unit);
         if (isolation->apps_path) {

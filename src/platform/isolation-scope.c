@@ -49,7 +49,6 @@ typedef struct ScopeIsolation {
 
 typedef struct ScopeGroup {
         CgroupGroup cgroup;
-        char *description;
         Slice *slice; /* NULL: none taken yet */
         ScopeRequest *request;
 } ScopeGroup;
@@ -216,7 +215,6 @@ static void remove_scope_and_invalidate(CgroupGroup *cgroup) {
                 slice_release(isolation, group->slice);
         }
         cgroup_group_done(cgroup);
-        g_free(group->description);
         g_free(group);
 }
 
@@ -227,7 +225,7 @@ static int scope_group_new(Isolation *base, const IsolationGroupSpec *spec, Isol
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_scope_and_invalidate);
         g_free(group->cgroup.base.unit);
         group->cgroup.base.unit = unit_name(spec);
-        group->description = g_strdup_printf("pm2: %s (%" PRIu32 ")", spec->name, spec->id);
+        group->cgroup.label = g_strdup_printf("pm2: %s (%" PRIu32 ")", spec->name, spec->id);
         group->slice = slice_take(isolation, spec->uid);
         *ret = &group->cgroup.base;
         return 0;
@@ -286,7 +284,7 @@ static int scope_place(IsolationGroup *base, pid_t pid, int pidfd) {
         ScopeIsolation *isolation = (ScopeIsolation *) base->isolation;
         ScopeProperties properties = {
                 .unit = base->unit,
-                .description = group->description,
+                .description = group->cgroup.label,
                 .slice = group->slice->unit,
                 .before = isolation->before,
                 .pid = pid,

@@ -83,6 +83,20 @@ uint64_t proc_resident_bytes_at(int statm_fd) {
         return second ? strtoull(second, NULL, 10) * page_bytes() : 0;
 }
 
+pid_t proc_pid_of_pidfd(int pidfd) {
+        char name[32], text[1024];
+
+        (void) snprintf(name, sizeof(name), "fdinfo/%d", pidfd);
+        _cleanup_close_ int fd = open_proc(getpid(), name);
+        if (fd < 0) {
+                return fd;
+        }
+        ssize_t n = read_fd_text(fd, text, sizeof(text));
+        const char *line = n > 0 ? strstr(text, "\nPid:") : NULL;
+        pid_t pid = line ? (pid_t) strtol(line + strlen("\nPid:"), NULL, 10) : -EBADF;
+        return line && pid < 0 ? 0 : pid; /* -1: reaped, proc(5) */
+}
+
 uint64_t proc_resident_bytes(pid_t pid) {
         _cleanup_close_ int fd = proc_open_statm(pid);
 

@@ -22,8 +22,9 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, 'tests', 'integration'))
 import dbus_wire  # noqa: E402
 from dbus_wire import DBusError, V  # noqa: E402, F401
-from harness import (APPS, MANAGER, MANAGER_PATH, PROCESS, SANITIZED, SANITIZER_FINDINGS, TIMEOUT, Client, Result,  # noqa: E402, F401
-                     command_line, is_alive, options, process_state, read_file, wait_file, wait_until)
+from harness import (APPS, MANAGER, MANAGER_PATH, PROCESS, SANITIZED, SANITIZER_FINDINGS,  # noqa: E402, F401
+                     TIMEOUT, Client, Result, command_line, is_alive, options, process_state, read_file, wait_file,
+                     wait_until)
 from prepare import FINDINGS, SECOND_UID, SECOND_USER  # noqa: E402, F401
 
 TESTER, TESTER_UID = 'tester', 1500

@@ -102,7 +102,10 @@ class Examples(booted.Case):
 
     @unittest.skipUnless(shutil.which('node'), 'Node is not installed')
     def test_c(self):
-        self.run_example('sh', '-c', 'cc -Wall -Werror control.c -o control $(pkg-config --cflags --libs libpm2)')
+        # the library of a build with sanitizers wants their runtime in the program
+        sanitize = '-fsanitize=address,undefined' if booted.SANITIZED else ''
+        self.run_example('sh', '-c', f'cc -Wall -Werror {sanitize} control.c -o control '
+                         '$(pkg-config --cflags --libs libpm2)')
         output = self.run_example('./control')
         self.assertRegex(output, r'0 +api +online +pid \d+, 0 restarts\n0 +api +online +pid \d+, 1 restarts')
         self.tester.run('pm2ctl', 'delete', 'api')

@@ -23,6 +23,16 @@ static void test_set(void) {
         error_clear(&error);
 }
 
+/* What quotes others can be sent over the bus, whatever they wrote. */
+static void test_set_makes_text(void) {
+        g_auto(Error) error = { 0 };
+
+        (void) error_set(&error, ERROR_INVALID_DATA, "got %s", "a\xff\xc3");
+        g_assert_cmpstr(error.message, ==, "got a\xef\xbf\xbd\xef\xbf\xbd");
+        (void) error_set(&error, ERROR_INVALID_DATA, "zähl 日");
+        g_assert_cmpstr(error.message, ==, "zähl 日");
+}
+
 static void test_move(void) {
         g_auto(Error) a = { 0 }, b = { 0 };
 
@@ -100,6 +110,7 @@ static void test_quote_long(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/error/set", test_set);
+        g_test_add_func("/core/error/set-makes-text", test_set_makes_text);
         g_test_add_func("/core/error/move", test_move);
         g_test_add_func("/core/error/names", test_names);
         g_test_add_func("/core/error/quote", test_quote);
