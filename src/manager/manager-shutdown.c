@@ -31,14 +31,10 @@ static int on_exit_source(sd_event_source *source, void *userdata) {
         return sd_event_exit(manager->event, manager->exit_code);
 }
 
-/* The loop turns once more before it ends: the answers go out with what it flushes. */
+/* Not from within a call. At the priority of everything else, or a busy loop would never end; what is not
+ * sent by then, the bus sends while it is taken down. */
 static void end_loop(Manager *manager) {
-        int r = sd_event_add_defer(manager->event, &manager->exit_source, on_exit_source, manager);
-
-        if (r >= 0) {
-                r = sd_event_source_set_priority(manager->exit_source, SD_EVENT_PRIORITY_IDLE);
-        }
-        if (r < 0) {
+        if (sd_event_add_defer(manager->event, &manager->exit_source, on_exit_source, manager) < 0) {
                 (void) sd_event_exit(manager->event, manager->exit_code);
         }
 }
