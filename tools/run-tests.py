@@ -94,7 +94,7 @@ def build_directory(name):
 def meson_build(step, name, *options, compiler='gcc'):
     directory = build_directory(name)
     environment = {'CC': compiler}
-    options = ['-Dwerror=true', '-Dtests=true', *options]
+    options = ['--prefix=/usr', '-Dwerror=true', '-Dtests=true', *options]
     configured = os.path.exists(os.path.join(directory, 'build.ninja'))
     if configured:
         status = step.run(['meson', 'setup', '--reconfigure', directory, *options], env=environment, check=False)

@@ -127,5 +127,6 @@ int bus_dispatch(
                 }
                 connection->caller = (Caller){ .uid = GPOINTER_TO_UINT(uid), .via = "bus" };
         }
+        bus_signals_check_reader(connection->server->signals, connection);
         return run_handler(message, connection, methods, error);
 }

@@ -110,3 +110,5 @@ const ManagerObserver *bus_signals_observer(BusSignals *signals);
 void bus_signals_queue_reply(BusSignals *signals, BusConnection *connection, sd_bus_message *reply);
 void bus_signals_forget_connection(BusSignals *signals, const BusConnection *connection);
 void bus_signals_flush(BusSignals *signals);
+/* After a call: a client that calls and never reads is closed in the next turn of the loop. */
+void bus_signals_check_reader(BusSignals *signals, const BusConnection *connection);

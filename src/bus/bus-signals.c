@@ -62,6 +62,14 @@ static void drop_slow_readers(BusServer *server) {
         }
 }
 
+/* A peer hears of what it may see; a message bus of all, for nothing private is said there. */
+static bool may_hear(const BusConnection *connection, const Process *process) {
+        const Caller viewer = bus_viewer(connection);
+
+        return bus_connection_is_ready(connection) &&
+               (!process || caller_may_control(&viewer, process->owner));
+}
+
 static void emit_properties(BusSignals *signals, Process *process, unsigned changes) {
         const char *names[PROPERTIES_MAX];
         g_autofree char *path = bus_process_path(process->id);
@@ -71,7 +79,7 @@ static void emit_properties(BusSignals *signals, Process *process, unsigned chan
         }
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (bus_connection_is_ready(connection)) {
+                if (may_hear(connection, process)) {
                         (void) sd_bus_emit_properties_changed_strv(
                                         connection->bus, path, "org.pm2.Process", (char **) names);
                 }
@@ -170,7 +178,7 @@ static int send_item(sd_bus *bus, const Item *item) {
 static void broadcast(BusSignals *signals, const Item *item) {
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (!bus_connection_is_ready(connection)) {
+                if (!may_hear(connection, item->process)) {
                         continue;
                 }
                 int r = send_item(connection->bus, item);
@@ -206,6 +214,14 @@ void bus_signals_flush(BusSignals *signals) {
                 g_free(item);
         }
         emit_all_changes(signals);
+}
+
+void bus_signals_check_reader(BusSignals *signals, const BusConnection *connection) {
+        uint64_t queued = 0;
+
+        if (sd_bus_get_n_queued_write(connection->bus, &queued) >= 0 && queued > QUEUED_WRITES_MAX) {
+                (void) sd_event_source_set_enabled(signals->flush_source, SD_EVENT_ONESHOT);
+        }
 }
 
 /* From the loop alone: a flush may be part of a call of the very connection that is to be closed. */
@@ -265,7 +281,7 @@ static void on_removed(void *userdata, Process *process) {
         bus_signals_flush(signals);
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (bus_connection_is_ready(connection)) {
+                if (may_hear(connection, process)) {
                         (void) sd_bus_emit_object_removed(connection->bus, path);
                 }
         }

@@ -96,19 +96,40 @@ static int skip_string(Guard *guard, Error *error) {
         return refuse(guard, error, "a string is not closed");
 }
 
-static int skip_number(Guard *guard, Error *error) {
-        unsigned digits = 0;
-        bool fraction = false;
+static bool take(Guard *guard, const char *characters) {
+        bool found = guard->position < guard->length && guard->text[guard->position] &&
+                     strchr(characters, guard->text[guard->position]);
 
-        for (; guard->position < guard->length; guard->position++) {
-                char c = guard->text[guard->position];
-                if (!c || !strchr("+-.eE0123456789", c)) {
-                        break;
-                }
-                digits += g_ascii_isdigit(c);
-                fraction = fraction || strchr(".eE", c);
+        guard->position += found;
+        return found;
+}
+
+static unsigned skip_digits(Guard *guard) {
+        unsigned digits = 0;
+
+        while (take(guard, "0123456789")) {
+                digits++;
         }
-        if (!fraction && digits > INTEGER_DIGITS_MAX) {
+        return digits;
+}
+
+/* [-] 0 | 1-9... [. digits] [e [+-] digits] */
+static int skip_number(Guard *guard, Error *error) {
+        (void) take(guard, "-");
+        bool zero = take(guard, "0");
+        unsigned digits = skip_digits(guard);
+        bool good = zero ? digits == 0 : digits > 0;
+        bool fraction = take(guard, ".");
+        good = good && (!fraction || skip_digits(guard) > 0);
+        bool exponent = take(guard, "eE");
+        if (exponent) {
+                (void) take(guard, "+-");
+                good = good && skip_digits(guard) > 0;
+        }
+        if (!good) {
+                return refuse(guard, error, "a number that JSON has not");
+        }
+        if (!fraction && !exponent && digits > INTEGER_DIGITS_MAX) {
                 return refuse(guard, error, "a number is out of range");
         }
         return 0;
@@ -124,11 +145,7 @@ static int begin_value(Guard *guard, Error *error) {
 }
 
 static int skip_word(Guard *guard) {
-        for (; guard->position < guard->length; guard->position++) {
-                char c = guard->text[guard->position];
-                if (!c || !strchr("truefalsn", c)) {
-                        break;
-                }
+        while (take(guard, "truefalsn")) {
         }
         return 0;
 }
@@ -300,7 +317,8 @@ int json_text_decode(const char *text, size_t length, Value **ret, Error *error)
         (void) g_signal_connect(parser, "object-member", G_CALLBACK(on_object_member), &check);
         (void) g_signal_connect(parser, "object-end", G_CALLBACK(on_object_end), &check);
         if (!json_parser_load_from_data(parser, text, (gssize) length, &cause)) {
-                return error_set(error, ERROR_INVALID_DATA, "JSON: %s", cause->message);
+                g_autofree char *quoted = error_quote(cause->message); /* it has strings of the text in it */
+                return error_set(error, ERROR_INVALID_DATA, "JSON: %s", quoted);
         }
         JsonNode *root = json_parser_get_root(parser);
         if (!root) {

@@ -61,6 +61,9 @@ char *file_name_resolve(const char *path, const char *cwd, const char *home) {
                 g_autofree char *below_home = g_strconcat(home, path + 1, NULL);
                 return g_canonicalize_filename(below_home, "/");
         }
+        while (path[0] == '/' && path[1] == '/') {
+                path++; /* g_canonicalize_filename() would keep two */
+        }
         return g_canonicalize_filename(path, cwd);
 }
 

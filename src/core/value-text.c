@@ -16,11 +16,19 @@ char *value_to_text(const Value *value) {
         case VALUE_INT:
                 return g_strdup_printf("%" PRId64, value->integer);
         case VALUE_DOUBLE: {
+                static const char *const formats[] = { "%.15g", "%.16g", "%.17g" };
                 char buffer[G_ASCII_DTOSTR_BUF_SIZE];
                 if (trunc(value->real) == value->real && fabs(value->real) < 1e15) {
                         return g_strdup_printf("%.0f", value->real);
                 }
-                return g_strdup(g_ascii_dtostr(buffer, sizeof(buffer), value->real));
+                /* The shortest that reads as the same number: 0.1, not 0.10000000000000001. */
+                for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+                        (void) g_ascii_formatd(buffer, sizeof(buffer), formats[i], value->real);
+                        if (g_ascii_strtod(buffer, NULL) == value->real) {
+                                break;
+                        }
+                }
+                return g_strdup(buffer);
         }
         case VALUE_NULL:
         case VALUE_ARRAY:

@@ -71,6 +71,7 @@ class SingleDaemon(harness.Case):
         finally:
             if harness.is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
+            harness.wait_until(lambda: not harness.is_alive(pid), 'its process is gone')
 
     def test_two_pm2ctl_at_once_start_one_daemon(self):
         daemon = self.new_daemon()

@@ -186,17 +186,11 @@ static void test_lenient_numbers(void) {
         static const char *const samples[] = {
                 "01", "-01", "00", "010", "- 1", "1.", "1.e3", "[-.5]",
         };
-        unsigned taken = 0;
 
         for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
                 g_autoptr(Value) value = NULL;
-                if (decode(samples[i], strlen(samples[i]), &value, NULL) == 0) {
-                        g_test_message("taken: %s", samples[i]);
-                        taken++;
-                }
-        }
-        if (taken > 0) {
-                g_test_incomplete("src/config/json-text.c takes what is not JSON");
+                g_test_message("%s", samples[i]);
+                g_assert_cmpint(decode(samples[i], strlen(samples[i]), &value, NULL), !=, 0);
         }
 }
 

@@ -315,7 +315,8 @@ static void test_spawn_context(void) {
                         "#!/bin/sh\n"
                         "{ echo \"cwd=$PWD\"; echo \"args=$*\"; echo \"notify=$NOTIFY_SOCKET\";\n"
                         "ls /proc/$$/fd | tr '\\n' ' ' | sed 's/^/fds=/'; echo\n"
-                        "grep SigBlk /proc/$$/status; readlink /proc/$$/fd/0; } >\"$XDG_STATE_HOME/seen\"\n"
+                        "grep SigBlk /proc/self/status; readlink /proc/$$/fd/0; } "
+                        ">\"$XDG_STATE_HOME/seen\"\n"
                         "echo ERROR seen >&3\n";
         g_autofree char *program = g_build_filename(folder, "pm2d", NULL);
         g_autofree char *seen_path = g_build_filename(folder, "seen", NULL);

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The memory controller: a limit on the scope of an app, and figures. Run by vm.py, as root, for tester."""
+
+import os
+import re
+
+import booted
+from booted import wait_until
+
+MIB = 1 << 20
+# Takes so many MiB, in pages that are written to, and reads a file, which is no memory of its own.
+TAKER = '''#!/usr/bin/python3
+import sys, time
+
+taken = bytearray()
+for _ in range(int(sys.argv[1])):
+    taken += b'x' * (1 << 20)
+with open(sys.argv[2], 'rb') as file:
+    while file.read(1 << 20):
+        pass
+with open(sys.argv[3], 'a') as file:
+    file.write('taken\\n')
+while True:
+    time.sleep(1000)
+'''
+
+
+class Memory(booted.Case):
+    def start_taker(self, megabytes, **attributes):
+        data = self.path('data')
+        with open(data, 'wb') as file:
+            file.write(b'y' * (32 * MIB))
+        return self.client.start_one(self.script('taker', TAKER), args=[str(megabytes), data, self.path('notes')],
+                                     name='taker', **attributes)
+
+    def test_controllers(self):
+        capabilities = self.client.get(booted.MANAGER_PATH, booted.MANAGER, 'Capabilities')
+        self.assertIn('memory', capabilities['controllers'])
+
+    def test_figures(self):
+        """memory is what the cgroup is charged for, less the cache that can go at any time."""
+        path = self.start_taker(64)
+        self.wait_lines('notes', 1)
+        folder = self.cgroup(path)
+
+        def figures():
+            current = int(booted.read_file(f'{folder}/memory.current'))
+            inactive = int(re.search(r'^inactive_file (\d+)$', booted.read_file(f'{folder}/memory.stat'), re.M)[1])
+            return current, inactive
+
+        current, inactive = figures()
+        told = self.client.describe('taker')[0]['monit']['memory']
+        print(f'memory.current {current}, inactive_file {inactive}, told {told}', flush=True)
+        self.assertAlmostEqual(told, current - inactive, delta=2 * MIB)
+        self.assertGreater(told, 64 * MIB)
+        self.assertAlmostEqual(self.client.property(path, 'MemoryBytes'), told, delta=2 * MIB)
+        self.assertEqual(self.client.property(path, 'Tasks'), int(booted.read_file(f'{folder}/pids.current')))
+        self.assertEqual(self.client.list()[0]['monit']['memory'] // (4 * MIB), told // (4 * MIB))
+
+    def test_maximum_of_a_scope(self):
+        """MemoryMax= of a bare scope and of an app's scope: who takes more is ended, and nobody else."""
+        allocate = ['/usr/bin/python3', '-c', 'x = bytearray(256 << 20); print(len(x))']
+        limited = self.tester.run('systemd-run', '--user', '--scope', '--quiet', '--collect', '-p', 'MemoryMax=64M',
+                                  '-p', 'MemorySwapMax=0', *allocate, check=False)
+        self.assertEqual(limited.stdout, '')
+        self.assertNotEqual(limited.returncode, 0)
+        # the app waits for its limit
+        gate = self.path('gate')
+        os.mkfifo(gate)
+        os.chmod(gate, 0o666)
+        app = self.script('waits', '#!/bin/sh\nread line <"$1"\nexec /usr/bin/python3 -c "x = bytearray(256 << 20)"\n')
+        path = self.client.start_one(app, args=[gate], name='limited', autorestart=False)
+        pid = self.instance.main_pid()
+        unit = self.client.property(path, 'Unit')
+        self.instance.systemctl('set-property', '--runtime', unit, 'MemoryMax=64M', 'MemorySwapMax=0')
+        self.assertEqual(booted.read_file(f'{self.cgroup(path)}/memory.max').strip(), str(64 * MIB))
+        with open(gate, 'w', encoding='ascii') as file:
+            file.write('go\n')
+        self.client.wait_event('exit', 'limited')
+        self.client.wait_status(path, 'stopped')
+        self.assertEqual(self.client.property(path, 'ExitSignal'), 'SIGKILL')
+        self.assertEqual(self.instance.main_pid(), pid)
+        self.assertEqual(self.instance.show('pm2.service', 'ActiveState'), 'active')
+
+    def test_crash_by_the_limit_is_restarted(self):
+        path = self.start_taker(16, max_restarts=1000)
+        self.wait_lines('notes', 1)
+        # less than it has: the kernel ends it
+        limit = booted.read_file(f'{self.cgroup(path)}/memory.current')
+        self.instance.systemctl('set-property', '--runtime', self.client.property(path, 'Unit'), 'MemorySwapMax=0',
+                                f'MemoryMax={int(limit) // 8}')
+        self.client.wait_property(path, 'RestartCount', 1)
+        wait_until(lambda: len(self.lines('notes')) >= 2, 'it runs again, without that limit')
+        self.assertEqual(self.client.property(path, 'ExitSignal'), 'SIGKILL')
+
+
+if __name__ == '__main__':
+    booted.main()
