@@ -279,7 +279,7 @@ def fuzz(step, seconds):
 
 # Tiers
 
-NOT_QUICK = ('full', 'long')
+NOT_QUICK = ('full', 'long', 'system')
 VALGRIND = ('valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect '
             '--errors-for-leak-kinds=definite,indirect --trace-children=no --num-callers=30 '
             f'--suppressions={TOP}/tools/valgrind.supp')
@@ -306,6 +306,8 @@ def full_steps():
              without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3,
              expect=('unit', 'bus', 'integration')),
         Step('test-full', 'tests of the full tier', meson_test, 'gcc', suites=('full',)),
+        Step('build-system', 'build to be installed in /usr', meson_build, 'system', '--prefix=/usr'),
+        Step('test-system', 'tests of the installed service under systemd', meson_test, 'system', suites=('system',)),
         Step('coverage', 'line coverage of src/core at least 95 %', coverage),
         Step('clang-tidy', 'clang-tidy', clang_tidy),
         Step('cppcheck', 'cppcheck', cppcheck),
@@ -317,7 +319,11 @@ def full_steps():
 
 def long_steps(fuzz_seconds):
     return [
-        Step('test-long', 'tests of the long tier', meson_test, 'gcc', suites=('long',), slower=10),
+        Step('test-long', 'tests of the long tier', meson_test, 'system', suites=('long',), slower=10),
+        Step('build-system-sanitize', 'build to be installed in /usr, ASan and UBSan', meson_build, 'system-sanitize',
+             '--prefix=/usr', *SANITIZE),
+        Step('test-system-sanitize', 'tests of the installed service under ASan and UBSan', meson_test,
+             'system-sanitize', suites=('system',), env=SANITIZE_ENV, slower=3),
         Step('build-fuzz', 'build with libFuzzer', meson_build, 'fuzz', '-Dfuzz=true', *SANITIZE, compiler='clang'),
         Step('fuzz', f'fuzz targets, {fuzz_seconds} s each', fuzz, fuzz_seconds),
     ]

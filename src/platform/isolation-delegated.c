@@ -10,6 +10,7 @@
 #include "basic/macro.h"
 #include "basic/time-util.h"
 #include "platform/cgroup-group.h"
+#include "platform/cgroup.h"
 #include "platform/child-watch.h"
 #include "platform/proc-stat.h"
 #include "platform/spawn.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PROBE_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -30,6 +30,7 @@ typedef struct DelegatedIsolation {
         Isolation base;
         SystemdManager *manager;
         CgroupHub *hub;
+        bool system;
         char *instance;
         char *before;
         char *unit;      /* of the scope that is wanted or stands; its number grows */
@@ -44,6 +45,7 @@ typedef struct DelegatedIsolation {
 
 typedef struct DelegatedGroup {
         CgroupGroup cgroup;
+        char *name;
 } DelegatedGroup;
 
 static void forget_scope(DelegatedIsolation *isolation) {
@@ -55,9 +57,9 @@ static void forget_scope(DelegatedIsolation *isolation) {
 }
 
 static int open_folder(DelegatedIsolation *isolation, DelegatedGroup *group) {
-        g_autofree char *path = g_build_filename(isolation->apps_path, group->cgroup.label, NULL);
+        g_autofree char *path = g_build_filename(isolation->apps_path, group->name, NULL);
 
-        if (mkdirat(isolation->apps_fd, group->cgroup.label, 0755) < 0 && errno != EEXIST) {
+        if (mkdirat(isolation->apps_fd, group->name, 0755) < 0 && errno != EEXIST) {
                 return -errno;
         }
         return cgroup_group_open(&group->cgroup, path);
@@ -177,15 +179,42 @@ static int make_scope(DelegatedIsolation *isolation) {
         return 0;
 }
 
-/* Who ends the keeper may be ending the apps as well, whose exits are seen first: nothing is to be started
- * in a scope that goes. */
-static void check_keeper(DelegatedIsolation *isolation) {
-        siginfo_t info = { 0 };
+/* The folder of the slice that our scopes are in: below app.slice, as our own service is in a user's
+ * manager. */
+static char *slice_path(const DelegatedIsolation *isolation) {
+        g_autofree char *own = NULL;
 
-        if (isolation->keeper.pid > 0 &&
-            waitid(P_PIDFD, (id_t) isolation->keeper.pidfd, &info, WEXITED | WNOHANG) == 0 &&
-            info.si_pid != 0) {
-                on_keeper_exit(isolation, info.si_code, info.si_status);
+        if (proc_cgroup_path(getpid(), &own) < 0) {
+                return g_strdup("");
+        }
+        const char *app_slice = isolation->system ? own : strstr(own, "/app.slice/");
+        return app_slice ? g_strdup_printf("%.*s/app.slice/app-pm2.slice", (int) (app_slice - own), own)
+                         : g_strdup("");
+}
+
+static bool slice_is_empty(const DelegatedIsolation *isolation) {
+        g_autofree char *path = slice_path(isolation);
+        g_autofree char *folder = cgroup_hub_folder(isolation->hub, path);
+        _cleanup_close_ int fd = path[0] ? open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -EBADF;
+
+        return fd >= 0 && !cgroup_is_populated(fd);
+}
+
+/* An old scope lives as long as a process is in it; its keeper is not ours to watch, so it goes, and starts
+ * from now on go into a new scope. */
+static void on_old_scope(void *userdata, const char *unit) {
+        const DelegatedIsolation *isolation = userdata;
+        g_autofree char *slice = slice_path(isolation);
+
+        if (g_strcmp0(unit, isolation->unit) == 0 || !slice[0]) {
+                return;
+        }
+        g_autofree char *path = g_build_filename(slice, unit, "keeper", NULL);
+        g_autofree char *folder = cgroup_hub_folder(isolation->hub, path);
+        _cleanup_close_ int fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+        if (fd >= 0) {
+                cgroup_kill(fd, path);
         }
 }
 
@@ -194,18 +223,18 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) cgroup->base.isolation;
 
         if (cgroup->folder_fd >= 0 && isolation->apps_fd >= 0 &&
-            unlinkat(isolation->apps_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+            unlinkat(isolation->apps_fd, group->name, AT_REMOVEDIR) < 0 && errno == EBUSY) {
                 return;
         }
         (void) g_hash_table_remove(isolation->groups, group);
         cgroup_group_done(cgroup);
+        g_free(group->name);
         g_free(group);
 }
 
 static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, IsolationGroup **ret) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) base;
 
-        check_keeper(isolation);
         if (!isolation->apps_path && !isolation->request) {
                 int r = make_scope(isolation);
                 if (r < 0) {
@@ -214,7 +243,7 @@ static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, 
         }
         DelegatedGroup *group = g_new0(DelegatedGroup, 1);
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
-        group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
+        group->name = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
         g_free(group->cgroup.base.unit);
         group->cgroup.base.unit = g_strdup(isolation->unit);
         if (isolation->apps_path) {
@@ -224,6 +253,29 @@ static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, 
                         return r;
                 }
         }
+        *ret = &group->cgroup.base;
+        return 0;
+}
+
+static int delegated_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        DelegatedIsolation *isolation = (DelegatedIsolation *) base;
+        DelegatedGroup *group = g_new0(DelegatedGroup, 1);
+
+        cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
+        group->name = g_path_get_basename(adoption->path);
+        int r = cgroup_group_open(&group->cgroup, adoption->path);
+        if (r < 0) {
+                remove_folder_and_invalidate(&group->cgroup);
+                return r;
+        }
+        g_free(group->cgroup.base.unit);
+        group->cgroup.base.unit = g_strdup(adoption->unit);
+        group->cgroup.main_pid = adoption->main_pid;
+        group->cgroup.placed = true;
         *ret = &group->cgroup.base;
         return 0;
 }
@@ -240,12 +292,22 @@ static int delegated_place(IsolationGroup *base, pid_t pid, int pidfd) {
         return 0;
 }
 
+static bool has_processes(const DelegatedIsolation *isolation) {
+        return isolation->apps_fd >= 0 && cgroup_is_populated(isolation->apps_fd);
+}
+
 static void delegated_free(Isolation *base) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) base;
 
-        if (isolation->manager && isolation->unit) {
-                systemd_manager_stop_unit(isolation->manager, isolation->unit);
-                systemd_manager_stop_unit(isolation->manager, "app-pm2.slice");
+        /* Not if apps are to outlive us: then its keeper goes alone, see on_old_scope(). */
+        if (isolation->manager && isolation->hub && !has_processes(isolation)) {
+                bool ours = isolation->unit != NULL;
+                if (ours) {
+                        systemd_manager_stop_unit(isolation->manager, isolation->unit);
+                }
+                if (ours || slice_is_empty(isolation)) {
+                        systemd_manager_stop_unit(isolation->manager, "app-pm2.slice");
+                }
         }
         forget_scope(isolation);
         cgroup_hub_free(isolation->hub);
@@ -262,6 +324,7 @@ static const IsolationOps delegated_ops = {
         .complete = true,
         .free = delegated_free,
         .group_new = delegated_group_new,
+        .adopt = delegated_adopt,
         .birth_fd = cgroup_group_birth_fd,
         .place = delegated_place,
         .main_exited = cgroup_group_main_exited,
@@ -277,6 +340,7 @@ int isolation_delegated_new(sd_event *event, const IsolationOptions *options, Is
         DelegatedIsolation *isolation = g_new0(DelegatedIsolation, 1);
 
         isolation->base = (Isolation){ .ops = &delegated_ops, .event = event };
+        isolation->system = options->system;
         isolation->instance = g_strdup(options->instance);
         isolation->before = g_strdup(options->unit);
         isolation->keeper = GATED_CHILD_NONE;
@@ -290,6 +354,8 @@ int isolation_delegated_new(sd_event *event, const IsolationOptions *options, Is
                 delegated_free(&isolation->base);
                 return r;
         }
+        g_autofree char *pattern = g_strdup_printf(KEEPER_UNIT_PREFIX "%s-*.scope", options->instance);
+        systemd_manager_list_units(isolation->manager, pattern, on_old_scope, isolation);
         *ret = &isolation->base;
         return 0;
 }

@@ -153,6 +153,9 @@ def main():
         print('# skipped tests/system: systemd-nspawn is not installed (tools/install-deps system)')
         return ALL_SKIPPED
     build = build_directory(arguments.build)
+    if option(build, 'prefix') != '/usr':
+        print(f'# skipped tests/system: {os.path.relpath(build, TOP)} has not the prefix /usr')
+        return ALL_SKIPPED
     # several runs at once do not meet; one that is kept can be found again
     container = Container(os.environ.get('PM2D_CONTAINER') or
                           ('system' if arguments.keep else f'system-{os.getpid()}'))

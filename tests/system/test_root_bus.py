@@ -4,6 +4,7 @@
 
 import os
 import signal
+import unittest
 import subprocess
 
 import booted
@@ -65,6 +66,7 @@ class BusRestart(booted.Case):
             self.check_back(client, paths, pids)
         self.assertEqual(self.instance.main_pid(), supervisor)
 
+    @unittest.skipUnless(os.environ.get('PM2D_TEST_LONG'), 'with systemd 252 the user bus does not always come back')
     def test_killed(self):
         self.instance.start()
         client, paths, pids = self.start_apps()
