@@ -26,6 +26,10 @@ def timed(function):
     return round((time.monotonic() - started) * 1e6)
 
 
+def each(before, after):
+    return {name: round((after[name] - before[name]) / COUNT) for name in after}
+
+
 def run_round(service):
     document = json.dumps([{'script': PROGRAM[0], 'args': PROGRAM[1:], 'name': f'bench{n}'} for n in range(COUNT)])
     client = service.client
@@ -33,7 +37,9 @@ def run_round(service):
     def start():
         client.manager_call('StartJson', 'sa{sv}', document, {}, timeout=TIMEOUT)
 
+    before = service.cpu_usec()
     result = {'start_usec': timed(start)}
+    result['start_cpu_usec_each'] = each(before, service.cpu_usec())
     listed = client.list()
     if [item['pm2_env']['status'] for item in listed] != ['online'] * COUNT:
         sys.exit('not all are online')
@@ -53,8 +59,11 @@ def run(isolation, reference):
     before = service.figures()
     rounds = []
     for _ in range(ROUNDS):
+        cpu = service.cpu_usec()
         alone = reference()
+        cpu = each(cpu, service.cpu_usec())
         result = run_round(service)
+        result['reference_cpu_usec_each'] = cpu
         result['reference_usec'] = alone
         result['start_ratio'] = round(result['start_usec'] / alone, 2)
         rounds.append(result)

@@ -64,6 +64,14 @@ class Service:
         pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith('Pss:'))
         return {'fds': len(os.listdir(f'/proc/{self.pid}/fd')), 'pss_kb': pss}
 
+    def cpu_usec(self):
+        """CPU time so far of who takes part."""
+        manager = int(booted.read_file(f'/proc/{self.pid}/stat').rpartition(')')[2].split()[1])
+        bus = int(self.instance.show('dbus.service', 'MainPID'))
+        tick = 1_000_000 // os.sysconf('SC_CLK_TCK')
+        return {name: sum(map(int, booted.read_file(f'/proc/{pid}/stat').rpartition(')')[2].split()[11:13])) * tick
+                for name, pid in (('pm2d', self.pid), ('manager', manager), ('bus', bus))}
+
     def wait_clean(self):
         booted.wait_until(lambda: not self.instance.units(), 'no unit is left')
 
