@@ -182,20 +182,45 @@ static int manager_method_get_processes_by_name(
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }
 
+static int append_controllers(sd_bus_message *reply) {
+        g_auto(GStrv) controllers = manager_list_controllers();
+
+        int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        if (r >= 0) {
+                r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_STRING, "controllers");
+        }
+        if (r >= 0) {
+                r = sd_bus_message_open_container(reply, SD_BUS_TYPE_VARIANT, "as");
+        }
+        if (r >= 0) {
+                r = sd_bus_message_append_strv(reply, controllers);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_close_container(reply);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int append_capabilities(sd_bus_message *reply, Manager *manager) {
-        return sd_bus_message_append(
-                        reply,
-                        "a{sv}",
-                        3,
-                        "isolation",
-                        "s",
-                        manager_isolation_name(manager),
-                        "isolation_complete",
-                        "b",
-                        (int) manager_isolation_is_complete(manager),
-                        "processes_max",
-                        "u",
-                        (uint32_t) manager_settings(manager)->processes_max);
+        int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+        if (r >= 0) {
+                r = sd_bus_message_append(
+                                reply,
+                                "{sv}{sv}{sv}",
+                                "isolation",
+                                "s",
+                                manager_isolation_name(manager),
+                                "isolation_complete",
+                                "b",
+                                (int) manager_isolation_is_complete(manager),
+                                "processes_max",
+                                "u",
+                                (uint32_t) manager_settings(manager)->processes_max);
+        }
+        if (r >= 0) {
+                r = append_controllers(reply);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int manager_get_property(

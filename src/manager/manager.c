@@ -8,6 +8,7 @@
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "platform/cgroup.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -142,6 +143,10 @@ const char *manager_isolation_name(const Manager *manager) {
 
 bool manager_isolation_is_complete(const Manager *manager) {
         return isolation_is_complete(manager->isolation);
+}
+
+char **manager_list_controllers(void) {
+        return cgroup_list_controllers();
 }
 
 const UserInfo *manager_user(Manager *manager, uid_t uid) {

@@ -60,6 +60,8 @@ bool manager_is_system(const Manager *manager);
 bool manager_is_shutting_down(const Manager *manager);
 const char *manager_isolation_name(const Manager *manager);
 bool manager_isolation_is_complete(const Manager *manager);
+/* The controllers that limits and figures can rest on; for g_strfreev(). */
+char **manager_list_controllers(void);
 
 /* The user name of a process's owner. */
 const char *manager_user_name(Manager *manager, uid_t uid);

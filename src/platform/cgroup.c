@@ -60,6 +60,21 @@ int cgroup_find_own(char **ret_folder, char **ret_path) {
         return -ENODATA;
 }
 
+char **cgroup_list_controllers(void) {
+        g_autofree char *folder = NULL, *path = NULL;
+        char text[512] = "";
+
+        if (cgroup_find_own(&folder, &path) >= 0) {
+                g_autofree char *file = g_build_filename(folder, "cgroup.controllers", NULL);
+                _cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC);
+                if (fd < 0 || read_fd_text(fd, text, sizeof(text)) < 0) {
+                        text[0] = '\0';
+                }
+        }
+        g_strchomp(text);
+        return text[0] ? g_strsplit(text, " ", -1) : g_new0(char *, 1);
+}
+
 bool cgroup_is_populated(int folder_fd) {
         _cleanup_close_ int fd = openat(folder_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
         uint64_t populated = 0;

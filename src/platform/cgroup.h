@@ -12,6 +12,10 @@
  * cgroup v2 here. Both freed by the caller. */
 int cgroup_find_own(char **ret_folder, char **ret_path);
 
+/* The controllers that our own cgroup has ("memory", "pids"...); for g_strfreev(), empty without cgroup v2.
+ */
+char **cgroup_list_controllers(void);
+
 /* "populated" of cgroup.events: whether a live process is in it or below; false if the folder is gone. */
 bool cgroup_is_populated(int folder_fd);
 
