@@ -76,7 +76,8 @@ static void arm_timer(ProcessHandle *handle, uint64_t usec) {
 
 /* The kill signal goes to everything, or without treekill to the main process alone. */
 static void signal_group(ProcessHandle *handle, int number, bool kill) {
-        if (!handle->process->config->treekill) {
+        /* No group: it could not be adopted, the main process is all that is known. */
+        if (!handle->process->config->treekill || !handle->group) {
                 if (handle->main_alive) {
                         (void) pidfd_send_signal(handle->child.pidfd, number, NULL, 0);
                 }
