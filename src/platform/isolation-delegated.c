@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PROBE_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -44,8 +45,7 @@ typedef struct DelegatedIsolation {
 } DelegatedIsolation;
 
 typedef struct DelegatedGroup {
-        CgroupGroup cgroup;
-        char *name;
+        CgroupGroup cgroup; /* its label is the name of the folder */
 } DelegatedGroup;
 
 static void forget_scope(DelegatedIsolation *isolation) {
@@ -57,9 +57,9 @@ static void forget_scope(DelegatedIsolation *isolation) {
 }
 
 static int open_folder(DelegatedIsolation *isolation, DelegatedGroup *group) {
-        g_autofree char *path = g_build_filename(isolation->apps_path, group->name, NULL);
+        g_autofree char *path = g_build_filename(isolation->apps_path, group->cgroup.label, NULL);
 
-        if (mkdirat(isolation->apps_fd, group->name, 0755) < 0 && errno != EEXIST) {
+        if (mkdirat(isolation->apps_fd, group->cgroup.label, 0755) < 0 && errno != EEXIST) {
                 return -errno;
         }
         return cgroup_group_open(&group->cgroup, path);
@@ -218,23 +218,35 @@ static void on_old_scope(void *userdata, const char *unit) {
         }
 }
 
+/* Who ends the keeper may be ending the apps as well, whose exits are seen first: nothing is to be started
+ * in a scope that goes. */
+static void check_keeper(DelegatedIsolation *isolation) {
+        siginfo_t info = { 0 };
+
+        if (isolation->keeper.pid > 0 &&
+            waitid(P_PIDFD, (id_t) isolation->keeper.pidfd, &info, WEXITED | WNOHANG) == 0 &&
+            info.si_pid != 0) {
+                on_keeper_exit(isolation, info.si_code, info.si_status);
+        }
+}
+
 static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         DelegatedGroup *group = (DelegatedGroup *) cgroup;
         DelegatedIsolation *isolation = (DelegatedIsolation *) cgroup->base.isolation;
 
         if (cgroup->folder_fd >= 0 && isolation->apps_fd >= 0 &&
-            unlinkat(isolation->apps_fd, group->name, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+            unlinkat(isolation->apps_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
                 return;
         }
         (void) g_hash_table_remove(isolation->groups, group);
         cgroup_group_done(cgroup);
-        g_free(group->name);
         g_free(group);
 }
 
 static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, IsolationGroup **ret) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) base;
 
+        check_keeper(isolation);
         if (!isolation->apps_path && !isolation->request) {
                 int r = make_scope(isolation);
                 if (r < 0) {
@@ -243,7 +255,7 @@ static int delegated_group_new(Isolation *base, const IsolationGroupSpec *spec, 
         }
         DelegatedGroup *group = g_new0(DelegatedGroup, 1);
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
-        group->name = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
+        group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
         g_free(group->cgroup.base.unit);
         group->cgroup.base.unit = g_strdup(isolation->unit);
         if (isolation->apps_path) {
@@ -266,7 +278,7 @@ static int delegated_adopt(
         DelegatedGroup *group = g_new0(DelegatedGroup, 1);
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
-        group->name = g_path_get_basename(adoption->path);
+        group->cgroup.label = g_path_get_basename(adoption->path);
         int r = cgroup_group_open(&group->cgroup, adoption->path);
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
