@@ -48,7 +48,7 @@ static int code_unit(const Guard *guard, size_t position) {
 /* At the character behind a backslash; afterwards at the last one of the escape. json-glib takes escapes of
  * C, among them bytes and NUL, and leaks the string at a broken pair. */
 static int skip_escape(Guard *guard, Error *error) {
-        char c = guard->position < guard->length ? guard->text[guard->position] : '\0';
+        int c = guard->position < guard->length ? guard->text[guard->position] : '\0';
 
         if (c && strchr("\"\\/bfnrt", c)) {
                 return 0;

@@ -7,6 +7,23 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* The shortest that reads as the same number: 0.1, not 0.10000000000000001. */
+static char *double_to_text(double number) {
+        static const char *const formats[] = { "%.15g", "%.16g", "%.17g" };
+        char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+
+        if (trunc(number) == number && fabs(number) < 1e15) {
+                return g_strdup_printf("%.0f", number);
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+                (void) g_ascii_formatd(buffer, sizeof(buffer), formats[i], number);
+                if (g_ascii_strtod(buffer, NULL) == number) {
+                        break;
+                }
+        }
+        return g_strdup(buffer);
+}
+
 char *value_to_text(const Value *value) {
         switch (value->kind) {
         case VALUE_STRING:
@@ -15,21 +32,8 @@ char *value_to_text(const Value *value) {
                 return g_strdup(value->boolean ? "true" : "false");
         case VALUE_INT:
                 return g_strdup_printf("%" PRId64, value->integer);
-        case VALUE_DOUBLE: {
-                static const char *const formats[] = { "%.15g", "%.16g", "%.17g" };
-                char buffer[G_ASCII_DTOSTR_BUF_SIZE];
-                if (trunc(value->real) == value->real && fabs(value->real) < 1e15) {
-                        return g_strdup_printf("%.0f", value->real);
-                }
-                /* The shortest that reads as the same number: 0.1, not 0.10000000000000001. */
-                for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
-                        (void) g_ascii_formatd(buffer, sizeof(buffer), formats[i], value->real);
-                        if (g_ascii_strtod(buffer, NULL) == value->real) {
-                                break;
-                        }
-                }
-                return g_strdup(buffer);
-        }
+        case VALUE_DOUBLE:
+                return double_to_text(value->real);
         case VALUE_NULL:
         case VALUE_ARRAY:
         case VALUE_MAP:

@@ -129,6 +129,7 @@ void state_store_free(StateStore *store) {
 static int write_header(StateStore *store) {
         Header *header = (Header *) (void *) store->slots.memory;
 
+        assert(header);
         header->format = FORMAT_VERSION;
         header->slot_bytes = sizeof(Slot);
         int r = sd_id128_get_boot(&header->boot_id);
@@ -187,6 +188,7 @@ static int check_header(const StateStore *store) {
         const Header *header = (const Header *) (const void *) store->slots.memory;
         sd_id128_t boot_id;
 
+        assert(header);
         if (header->magic != STORE_MAGIC) {
                 return -EBADMSG;
         }
