@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* A thousandth of a unit is exact enough, and times the largest unit it still fits. */
+#define SIZE_FRACTION_MAX 1000
+
 int parse_int64(const char *text, int64_t *ret) {
         if (!isdigit((unsigned char) text[0]) && !(text[0] == '-' && isdigit((unsigned char) text[1]))) {
                 return -EINVAL;
@@ -35,6 +38,62 @@ int parse_uint32(const char *text, uint32_t *ret) {
                 return -ERANGE;
         }
         *ret = (uint32_t) value;
+        return 0;
+}
+
+/* The exponent of 1024 that a unit stands for, -1: there is no such unit. */
+static int size_exponent(const char *unit) {
+        static const char *const units[][3] = { { "", "B", "" },
+                                                { "K", "KB", "KiB" },
+                                                { "M", "MB", "MiB" },
+                                                { "G", "GB", "GiB" },
+                                                { "T", "TB", "TiB" } };
+
+        for (size_t exponent = 0; exponent < ELEMENTS(units); exponent++) {
+                for (size_t i = 0; i < ELEMENTS(units[exponent]); i++) {
+                        if (strcasecmp(unit, units[exponent][i]) == 0) {
+                                return (int) exponent;
+                        }
+                }
+        }
+        return -1;
+}
+
+int parse_size(const char *text, uint64_t *ret) {
+        uint64_t whole = 0, fraction = 0, scale = 1;
+        bool too_large = false;
+
+        while (*text == ' ') {
+                text++;
+        }
+        if (!isdigit((unsigned char) *text)) {
+                return -EINVAL;
+        }
+        for (; isdigit((unsigned char) *text); text++) {
+                uint64_t digit = (uint64_t) (*text - '0');
+                too_large = too_large || whole > ((uint64_t) INT64_MAX - digit) / 10;
+                whole = too_large ? whole : whole * 10 + digit;
+        }
+        if (*text == '.' && isdigit((unsigned char) text[1])) {
+                for (text++; isdigit((unsigned char) *text); text++) {
+                        if (scale < SIZE_FRACTION_MAX) {
+                                fraction = fraction * 10 + (uint64_t) (*text - '0');
+                                scale *= 10;
+                        }
+                }
+        }
+        while (*text == ' ') {
+                text++;
+        }
+        int exponent = size_exponent(text);
+        if (exponent < 0) {
+                return -EINVAL;
+        }
+        uint64_t unit = UINT64_C(1) << (10 * exponent);
+        if (too_large || whole > (uint64_t) INT64_MAX / unit - 1) {
+                return -ERANGE;
+        }
+        *ret = whole * unit + fraction * unit / scale;
         return 0;
 }
 

@@ -170,6 +170,17 @@ int bus_describe_append_config(sd_bus_message *message, const AppConfig *config,
         return 0;
 }
 
+/* The names of what was given and does nothing. */
+static int append_kept(sd_bus_message *message, const AppConfig *config) {
+        g_autoptr(Value) names = value_new_array();
+
+        for (guint i = 0; config->kept && i < config->kept->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(config->kept->entries, ValueEntry, i);
+                value_append(names, value_new_string(entry->key));
+        }
+        return value_count(names) > 0 ? bus_value_append_entry(message, "without_effect", names) : 0;
+}
+
 static int append_full(
                 sd_bus_message *message,
                 const Process *process,
@@ -184,7 +195,7 @@ static int append_full(
                         r = bus_value_append_entry(message, attributes[i].name, value);
                 }
         }
-        return r;
+        return r < 0 ? r : append_kept(message, process->config);
 }
 
 int bus_describe_append(

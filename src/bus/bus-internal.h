@@ -98,7 +98,20 @@ int bus_request_send_signal(
                 const char *target,
                 const char *signal_name,
                 sd_bus_error *error);
+/* The reply is the path of the list. */
+int bus_request_save(
+                BusConnection *connection, sd_bus_message *message, const char *path, sd_bus_error *error);
 int bus_request_kill(BusConnection *connection, sd_bus_message *message, sd_bus_error *error);
+/* bus-validate.c: answer Validate; what a method handler returns. */
+int bus_validate(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
+
+/* bus-history.c: answer RecentEvents with the last events of each process; count_max 0: all. */
+int bus_history_reply(
+                sd_bus_message *message,
+                BusConnection *connection,
+                const GPtrArray *processes,
+                unsigned count_max);
+
 /* Nobody is there to be answered any more. */
 void bus_requests_forget(BusConnection *connection);
 

@@ -34,6 +34,10 @@ static int manager_method_start_json(sd_bus_message *message, void *userdata, sd
         return call_with_text(message, userdata, manager_start_json, error);
 }
 
+static int manager_method_validate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_validate(message, userdata, error);
+}
+
 static int manager_method_stop(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return call_with_text(message, userdata, manager_stop, error);
 }
@@ -51,6 +55,17 @@ static int manager_method_send_signal(sd_bus_message *message, void *userdata, s
         int r = sd_bus_message_read(message, "ss", &target, &signal_name);
 
         return r < 0 ? r : bus_request_send_signal(userdata, message, target, signal_name, error);
+}
+
+static int manager_method_save(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *path;
+        int r = sd_bus_message_read(message, "s", &path);
+
+        return r < 0 ? r : bus_request_save(userdata, message, path, error);
+}
+
+static int manager_method_resurrect(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_resurrect, error);
 }
 
 static int manager_method_kill(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -105,6 +120,24 @@ static int manager_method_describe(sd_bus_message *message, void *userdata, sd_b
         int r = sd_bus_message_read(message, "s", &target);
 
         return r < 0 ? r : describe_target(message, userdata, target, true, error);
+}
+
+static int manager_method_recent_events(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        BusConnection *connection = userdata;
+        const Registry *registry = manager_registry(connection->server->manager);
+        g_autoptr(GPtrArray) processes = NULL;
+        g_auto(Error) error = { 0 };
+        const char *target;
+        uint32_t count_max;
+
+        int r = sd_bus_message_read(message, "su", &target, &count_max);
+        if (r < 0) {
+                return r;
+        }
+        if (target_resolve(registry, bus_caller(connection), target, &processes, &error) < 0) {
+                return bus_error_from(&error, ret_error);
+        }
+        return bus_history_reply(message, connection, processes, count_max);
 }
 
 static int reply_path(

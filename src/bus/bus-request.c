@@ -17,11 +17,13 @@ typedef struct BusRequest {
         bool in_call;         /* run() is still at it and frees it */
         bool answered;
         bool lists_paths;
+        char *text; /* the reply, NULL: none */
 } BusRequest;
 
 static void request_free(BusRequest *request) {
         (void) g_queue_remove(&request->connection->requests, request);
         (void) sd_bus_message_unref(request->call);
+        g_free(request->text);
         g_free(request);
 }
 
@@ -48,6 +50,9 @@ static int make_reply(
                 r = sd_bus_message_new_method_return(request->call, &reply);
                 if (r >= 0 && request->lists_paths) {
                         r = append_paths(reply, ids);
+                }
+                if (r >= 0 && request->text) {
+                        r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_STRING, request->text);
                 }
         }
         if (r >= 0) {
@@ -115,6 +120,7 @@ typedef struct Call {
         const char *text;
         const char *signal_name; /* of SendSignal */
         bool kill;
+        bool save; /* the reply is the path */
 } Call;
 
 enum {
@@ -148,7 +154,11 @@ static int run(BusConnection *connection,
 
         int r = bus_value_read_map(message, &options, &error);
         if (r >= 0) {
-                r = request_new(connection, message, !call->kill, &request, &error);
+                r = request_new(connection, message, !call->kill && !call->save, &request, &error);
+        }
+        if (r >= 0 && call->save) {
+                request->text = manager_saved_list_path(
+                                connection->server->manager, bus_caller(connection)->uid, call->text);
         }
         if (r >= 0) {
                 ManagerCall manager_call = {
@@ -189,6 +199,13 @@ int bus_request_send_signal(
                 const char *signal_name,
                 sd_bus_error *error) {
         Call call = { .text = target, .signal_name = signal_name };
+
+        return run(connection, message, &call, error);
+}
+
+int bus_request_save(
+                BusConnection *connection, sd_bus_message *message, const char *path, sd_bus_error *error) {
+        Call call = { .function = manager_save, .text = path, .save = true };
 
         return run(connection, message, &call, error);
 }

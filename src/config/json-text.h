@@ -4,10 +4,14 @@
 #include "core/error.h"
 #include "core/value.h"
 
-/* Decode JSON text (RFC 8259) into a value. InvalidData says what is wrong and on which line. Refused beside
- * bad syntax: over JSON_BYTES_MAX bytes, deeper than VALUE_DEPTH_MAX, over VALUE_COUNT_MAX values, duplicate
- * keys, numbers out of range, NUL characters, text that is not UTF-8. */
+/* Decode JSON text (RFC 8259) into a value. InvalidData says what is wrong, on which line and column, and at
+ * which key. Refused beside bad syntax: over JSON_BYTES_MAX bytes, deeper than VALUE_DEPTH_MAX, over
+ * VALUE_COUNT_MAX values, duplicate keys, numbers out of range, NUL characters, text that is not UTF-8. */
 int json_text_decode(const char *text, size_t length, Value **ret, Error *error);
+
+/* The same with comments as in C, a comma before a closing bracket and a byte order mark: what people write.
+ */
+int json_text_decode_relaxed(const char *text, size_t length, Value **ret, Error *error);
 
 enum {
         JSON_BYTES_MAX = 1024 * 1024,

@@ -10,6 +10,7 @@ typedef struct Settings {
         char *log_level;
         char *isolation;
         char *cgroup_root; /* "": below the cgroup of the supervisor */
+        char *load_saved;  /* "yes" or "no" */
         uint64_t processes_max;
         uint64_t peers_max;
         uint64_t pending_calls_max;

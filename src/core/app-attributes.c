@@ -14,6 +14,16 @@
 #define NAME_BYTES   255
 #define STRING_BYTES (128 * 1024 - 1) /* MAX_ARG_STRLEN of execve(2), with the NUL */
 #define DAY_USEC     (UINT64_C(86400) * USEC_PER_SEC)
+#define TIMER_MAX    (365 * DAY_USEC)
+
+/* Not supported by this version: what asks for anything is refused. takes: the words that do not, NULL:
+ * false, 0 and all that is empty. */
+#define OFF(text, also, takes, what)                                                                        \
+        { .name = (text), .aliases = (also), .type = ATTRIBUTE_OFF, .fallback = (takes), .help = (what) }
+
+/* Of PM2, and without effect here. */
+#define KEPT(text, what)                                                                                    \
+        { .name = (text), .type = ATTRIBUTE_KEPT, .help = (what) }
 
 const Attribute attributes[] = {
         { .name = "script",
@@ -22,6 +32,7 @@ const Attribute attributes[] = {
           ROW(script),
           .minimum = 1,
           .maximum = STRING_BYTES,
+          .lines = true,
           .help = "What to run: a path, a program in PATH, or with a blank in it a shell command." },
         { .name = "name",
           .type = ATTRIBUTE_STRING,
@@ -29,6 +40,12 @@ const Attribute attributes[] = {
           .minimum = 1,
           .maximum = NAME_BYTES,
           .help = "Name of the app; by default the file name of the script without its last extension." },
+        { .name = "name_prefix",
+          .type = ATTRIBUTE_STRING,
+          ROW(name_prefix),
+          .minimum = 1,
+          .maximum = NAME_BYTES,
+          .help = "Put before the name, with a colon between." },
         { .name = "namespace",
           .type = ATTRIBUTE_STRING,
           ROW(namespace),
@@ -54,7 +71,9 @@ const Attribute attributes[] = {
           ROW(interpreter),
           .minimum = 1,
           .maximum = PATH_MAX - 1,
-          .help = "Program that runs the script, or \"none\". Default: by the extension of the script." },
+          .help = "Program that runs the script: a path, a name in PATH, \"node@18\" (the newest of these "
+                  "that nvm "
+                  "installed), or \"none\". Default: by the extension of the script, else it runs itself." },
         { .name = "node_args",
           .aliases = "interpreter_args",
           .type = ATTRIBUTE_STRINGS,
@@ -65,7 +84,36 @@ const Attribute attributes[] = {
           .type = ATTRIBUTE_ENVIRONMENT,
           ROW(env),
           .maximum = 8192,
-          .help = "Environment variables, put over those of the caller." },
+          .help = "Environment variables, put over those of the caller. In a document, \"env_NAME\" beside "
+                  "it is put over "
+                  "it where the profile NAME is asked for." },
+        { .name = "filter_env",
+          .type = ATTRIBUTE_FILTER,
+          ROW(filter_env),
+          .maximum = NAME_BYTES,
+          .fallback = "false",
+          .help = "What the app does not get of its caller's environment: true is all of it, a string the "
+                  "variable of that name, an array every variable that has one of the texts in its name." },
+        { .name = "port",
+          .type = ATTRIBUTE_NUMBER,
+          ROW(port),
+          .maximum = UINT16_MAX,
+          .fallback = "0",
+          .help = "Value of the variable PORT; 0: none." },
+        { .name = "instance_var",
+          .type = ATTRIBUTE_STRING,
+          ROW(instance_var),
+          .minimum = 1,
+          .maximum = NAME_BYTES,
+          .fallback = "NODE_APP_INSTANCE",
+          .help = "Name of the variable that holds the number of the instance." },
+        { .name = "autostart",
+          .type = ATTRIBUTE_BOOL,
+          ROW(autostart),
+          .fallback = "true",
+          .help = "Whether the app is started when it is declared and when the supervisor starts; if not, "
+                  "it "
+                  "is registered and waits for a start by command." },
         { .name = "autorestart",
           .type = ATTRIBUTE_BOOL,
           ROW(autorestart),
@@ -74,7 +122,7 @@ const Attribute attributes[] = {
         { .name = "min_uptime",
           .type = ATTRIBUTE_DURATION,
           ROW(min_uptime_usec),
-          .maximum = 365 * DAY_USEC,
+          .maximum = TIMER_MAX,
           .fallback = "1000",
           .help = "An exit sooner than this after the start counts as unstable." },
         { .name = "max_restarts",
@@ -82,7 +130,29 @@ const Attribute attributes[] = {
           ROW(max_restarts),
           .maximum = 1000000000,
           .fallback = "16",
-          .help = "After this many unstable exits in a row the process is errored and left alone." },
+          .help = "After this many unstable exits in a row the process is errored and left alone. Where it "
+                  "is "
+                  "not given, exits that are followed by a delay of min_uptime or more do not end it." },
+        { .name = "restart_delay",
+          .type = ATTRIBUTE_DURATION,
+          ROW(restart_delay_usec),
+          .maximum = TIMER_MAX,
+          .fallback = "0",
+          .help = "Time between an exit and the restart that follows." },
+        { .name = "exp_backoff_restart_delay",
+          .type = ATTRIBUTE_DURATION,
+          ROW(exp_backoff_usec),
+          .maximum = TIMER_MAX,
+          .fallback = "0",
+          .help = "First delay of a row that grows by half with each restart, up to 15 s; used in place of "
+                  "restart_delay. It begins anew after a run of over 30 s and with a restart by command." },
+        { .name = "stop_exit_codes",
+          .type = ATTRIBUTE_EXIT_CODES,
+          ROW(stop_exit_codes),
+          .maximum = 255,
+          .help = "Exit codes that are followed by no restart: the process is stopped. An end by a signal "
+                  "has "
+                  "no exit code." },
         { .name = "kill_timeout",
           .type = ATTRIBUTE_DURATION,
           ROW(kill_timeout_usec),
@@ -99,6 +169,39 @@ const Attribute attributes[] = {
           ROW(treekill),
           .fallback = "true",
           .help = "Whether a stop, and an exit of the main process, ends every descendant too." },
+        { .name = "pre_start",
+          .type = ATTRIBUTE_STRING,
+          ROW(pre_start),
+          .minimum = 1,
+          .maximum = STRING_BYTES,
+          .lines = true,
+          .help = "Shell command that runs before each start, as the app would: its user, cwd, environment, "
+                  "logs and a group of its own. Unless it exits with 0 the app is not started." },
+        { .name = "pre_start_timeout",
+          .type = ATTRIBUTE_DURATION,
+          ROW(pre_start_timeout_usec),
+          .minimum = USEC_PER_MSEC,
+          .maximum = DAY_USEC,
+          .fallback = "90s",
+          .help = "Time that pre_start has, after which it is ended and has failed." },
+        { .name = "post_stop",
+          .type = ATTRIBUTE_STRING,
+          ROW(post_stop),
+          .minimum = 1,
+          .maximum = STRING_BYTES,
+          .lines = true,
+          .help = "Shell command that runs in the same way after each end of the app, also after a crash "
+                  "and "
+                  "before its restart, and after a pre_start that failed. EXIT_CODE is exited, killed or "
+                  "unknown, EXIT_STATUS the exit code or the name of the signal. What it exits with changes "
+                  "nothing." },
+        { .name = "post_stop_timeout",
+          .type = ATTRIBUTE_DURATION,
+          ROW(post_stop_timeout_usec),
+          .minimum = USEC_PER_MSEC,
+          .maximum = DAY_USEC,
+          .fallback = "90s",
+          .help = "Time that post_stop has, after which it is ended." },
         { .name = "out_file",
           .aliases = "out output out_log",
           .type = ATTRIBUTE_PATH,
@@ -126,58 +229,82 @@ const Attribute attributes[] = {
           ROW(merge_logs),
           .fallback = "true",
           .help = "Whether the names of log files go without the id of the process." },
+
+        OFF("exec_mode", NULL, "fork fork_mode", "How the app is run: fork."),
+        OFF("instances", NULL, "1", "Number of processes of the app: 1."),
+        OFF("increment_var", NULL, NULL, "Variable that is counted up over the instances."),
+        OFF("append_env_to_name", NULL, NULL, "Whether the name of the profile is put behind the name."),
+        OFF("log_file", "log", NULL, "File for both streams."),
+        OFF("disable_logs", NULL, NULL, "Whether the output goes nowhere."),
+        OFF("log_type", NULL, "raw", "Form of the lines of a log."),
+        OFF("log_date_format", NULL, NULL, "Form of the date before each line."),
+        OFF("time", NULL, NULL, "Whether each line has the date."),
+        OFF("log_max_size", NULL, NULL, "Size of a log that is kept."),
+        OFF("log_retain", NULL, NULL, "Number of older logs that are kept."),
+        OFF("log_compress", NULL, NULL, "Whether older logs are compressed."),
+        OFF("log_target", NULL, "file", "Where output goes."),
+        OFF("max_memory_restart", NULL, NULL, "Memory above which the app is restarted."),
+        OFF("cron_restart", "cron", NULL, "When the app is restarted regularly."),
+        OFF("cron_timezone", NULL, NULL, "Time zone of cron_restart."),
+        OFF("cron_overlap", NULL, NULL, "What happens when one restart meets another."),
+        OFF("watch", NULL, "false", "Whether a change of files restarts the app."),
+        OFF("ignore_watch", NULL, NULL, "Files that are not watched."),
+        OFF("watch_delay", NULL, NULL, "Time between a change and the restart."),
+        OFF("watch_options", NULL, NULL, "How files are watched."),
+        OFF("wait_ready", NULL, NULL, "Whether the app says when it is ready."),
+        OFF("listen_timeout", NULL, NULL, "Time that it has to be ready."),
+        OFF("ready_timeout_action", NULL, NULL, "What happens when it is not ready in time."),
+        OFF("shutdown_with_message", NULL, NULL, "Whether a message is sent in place of the kill signal."),
+        OFF("notify", NULL, "none false", "How the app tells that it is ready."),
+        OFF("watchdog", NULL, NULL, "Time within which the app must show that it lives."),
+        OFF("health", NULL, NULL, "How the app is asked whether it is well."),
+        OFF("depends_on", NULL, NULL, "Apps that are started before."),
+        OFF("listen", NULL, NULL, "Sockets that are held for the app."),
+        OFF("cluster_sched", NULL, NULL, "How connections are handed to the processes of a cluster."),
+        OFF("reload_timeout", NULL, NULL, "Time that a reload lets the old process have."),
+        OFF("reload_parallel", NULL, NULL, "Number of processes that are reloaded at once."),
+        OFF("reload_drain", NULL, "none false", "How connections are ended at a reload."),
+        OFF("reload_watch", NULL, NULL, "Time after which a reload counts as good."),
+        OFF("uid", "user", "", "User that the app runs as: its owner."),
+        OFF("gid", NULL, "", "Group that the app runs as: that of its owner."),
+        OFF("memory_max", NULL, NULL, "Limit of memory."),
+        OFF("memory_high", NULL, NULL, "Memory above which the app is slowed down."),
+        OFF("cpu_quota", NULL, NULL, "Limit of processor time."),
+        OFF("cpu_weight", NULL, NULL, "Share of processor time."),
+        OFF("io_weight", NULL, NULL, "Share of input and output."),
+        OFF("tasks_max", NULL, NULL, "Limit of processes and threads."),
+        OFF("oom_score_adjust", NULL, NULL, "How likely it is ended when memory runs out."),
+        OFF("limits", NULL, NULL, "Resource limits of each process."),
+        OFF("env_file", NULL, NULL, "File with environment variables."),
+        OFF("credentials", NULL, NULL, "Secrets that are handed to the app."),
+        OFF("isolation", NULL, NULL, "What holds the processes of this app."),
+
+        KEPT("kill_retry_time", "Nothing is polled: the end of a process is seen when it happens."),
+        KEPT("username", "The owner of a process is known."),
+        KEPT("vizion", "Repositories are not looked at."),
+        KEPT("automation", "No remote service is connected to."),
+        KEPT("pmx", "Nothing is loaded into the app."),
+        KEPT("pmx_module", "There are no modules."),
+        KEPT("trace", "Nothing is loaded into the app."),
+        KEPT("disable_trace", "Nothing is loaded into the app."),
+        KEPT("deep_monitoring", "Nothing is loaded into the app."),
+        KEPT("v8", "Nothing is loaded into the app."),
+        KEPT("event_loop_inspector", "Nothing is loaded into the app."),
+        KEPT("io", "Nothing is loaded into the app."),
+        KEPT("axm_actions", "What PM2 knew of a running app."),
+        KEPT("axm_monitor", "What PM2 knew of a running app."),
+        KEPT("axm_options", "What PM2 knew of a running app."),
+        KEPT("axm_dynamic", "What PM2 knew of a running app."),
+        KEPT("source_map_support", "Node has its own option, see node_args."),
+        KEPT("disable_source_map_support", "Node has its own option, see node_args."),
+        KEPT("force", "An option of the start, no attribute."),
+        KEPT("execute_command", "A script with a blank in it is a command."),
+        KEPT("write", "Of another tool."),
+        KEPT("install_url", "Of another tool."),
+        KEPT("post_update", "Of another tool."),
+        KEPT("windows_hide", "Of Windows."),
+        KEPT("km_link", "No remote service is connected to."),
 };
 const size_t n_attributes = ELEMENTS(attributes);
 
-_Static_assert(ELEMENTS(attributes) <= 64, "AppConfig.given has a bit for each attribute");
-
-/* "killTimeout" -> "kill_timeout" */
-static char *to_snake_case(const char *name) {
-        GString *snake = g_string_new(NULL);
-
-        for (; *name; name++) {
-                if (g_ascii_isupper(*name)) {
-                        g_string_append_c(snake, '_');
-                }
-                g_string_append_c(snake, g_ascii_tolower(*name));
-        }
-        return g_string_free(snake, FALSE);
-}
-
-static bool is_alias(const char *aliases, const char *name) {
-        size_t length = strlen(name);
-
-        for (const char *p = aliases; p && *p; p += strspn(p, " ")) {
-                size_t word = strcspn(p, " ");
-                if (word == length && memcmp(p, name, length) == 0) {
-                        return true;
-                }
-                p += word;
-        }
-        return false;
-}
-
-const Attribute *attribute_find(const char *name) {
-        g_autofree char *snake = to_snake_case(name);
-
-        for (size_t i = 0; i < n_attributes; i++) {
-                if (strcmp(attributes[i].name, snake) == 0 || is_alias(attributes[i].aliases, snake)) {
-                        return &attributes[i];
-                }
-        }
-        return NULL;
-}
-
-const char *attribute_type_to_text(AttributeType type) {
-        static const char *const texts[_ATTRIBUTE_TYPE_MAX] = {
-                [ATTRIBUTE_STRING] = "a string",
-                [ATTRIBUTE_PATH] = "a path",
-                [ATTRIBUTE_BOOL] = "true or false",
-                [ATTRIBUTE_NUMBER] = "a whole number",
-                [ATTRIBUTE_DURATION] = "a duration (milliseconds, or a time span such as \"2s\")",
-                [ATTRIBUTE_SIGNAL] = "a signal (its name or number)",
-                [ATTRIBUTE_STRINGS] = "an array of strings, or a string to be split",
-                [ATTRIBUTE_ENVIRONMENT] = "an object of variables",
-        };
-        return texts[type];
-}
+_Static_assert(ELEMENTS(attributes) <= 64 * GIVEN_WORDS, "AppConfig.given has a bit for each attribute");

@@ -1,328 +1,60 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The config of an app, read and written only through the attribute table: one setter and one getter for
- * each attribute type. */
+/* The config of an app, read and written only through the attribute table. What a caller wrote is read in
+ * attribute-value.c, by one setter for each type; here are the getters and the whole. */
 
 #include "core/app-config.h"
 
-#include "basic/parse-util.h"
 #include "basic/signal-util.h"
 #include "basic/time-util.h"
-#include "basic/utf8.h"
-#include "core/command-line.h"
-#include "core/value-text.h"
+#include "core/attribute-value.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-        WORD_BYTES_MAX = 128 * 1024 - 1, /* MAX_ARG_STRLEN of execve(2) */
-        TOTAL_BYTES_MAX = 1024 * 1024,   /* of one list of words: well below what execve(2) takes */
-};
-
-static void *field_of(const AppConfig *config, const Attribute *attribute) {
-        return (char *) config + attribute->offset;
+static uint64_t *given_word(AppConfig *config, const Attribute *attribute) {
+        return &config->given[(attribute - attributes) / 64];
 }
 
 static uint64_t bit_of(const Attribute *attribute) {
-        return UINT64_C(1) << (attribute - attributes);
+        return UINT64_C(1) << ((attribute - attributes) % 64);
 }
 
-static int refuse(const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *got = value_describe(value);
-
-        return error_set(
-                        error,
-                        ERROR_INVALID_CONFIG,
-                        "%s: expected %s, got %s",
-                        attribute->name,
-                        attribute_type_to_text(attribute->type),
-                        got);
+static bool is_given(const AppConfig *config, const Attribute *attribute) {
+        return config->given[(attribute - attributes) / 64] & bit_of(attribute);
 }
-
-static int refuse_range(const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *got = value_describe(value);
-        uint64_t unit = attribute->type == ATTRIBUTE_DURATION ? USEC_PER_MSEC : 1;
-
-        return error_set(
-                        error,
-                        ERROR_INVALID_CONFIG,
-                        "%s: %s is out of range, it must be %" PRIu64 " to %" PRIu64 "%s",
-                        attribute->name,
-                        got,
-                        attribute->minimum / unit,
-                        attribute->maximum / unit,
-                        attribute->type == ATTRIBUTE_DURATION ? " ms" : "");
-}
-
-static bool has_control_character(const char *text) {
-        for (; *text; text++) {
-                if ((unsigned char) *text < ' ' || *text == 0x7f) {
-                        return true;
-                }
-        }
-        return false;
-}
-
-static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        if (value->kind != VALUE_STRING) {
-                return refuse(attribute, value, error);
-        }
-        const char *text = value->string;
-        size_t length = strlen(text);
-        if (length < attribute->minimum || length > attribute->maximum) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: must have %" PRIu64 " to %" PRIu64 " bytes, got %zu",
-                                attribute->name,
-                                attribute->minimum,
-                                attribute->maximum,
-                                length);
-        }
-        if (!utf8_is_valid(text, length)) {
-                return error_set(error, ERROR_INVALID_CONFIG, "%s: is not valid UTF-8", attribute->name);
-        }
-        /* A command may be a script of several lines; names and paths go into tables and file names. */
-        if (attribute->offset != offsetof(AppConfig, script) && has_control_character(text)) {
-                g_autofree char *quoted = error_quote(text);
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: %s has a control character",
-                                attribute->name,
-                                quoted);
-        }
-        char **field = field_of(config, attribute);
-        char *copy = g_strdup(text);
-        g_free(*field);
-        *field = copy;
-        return 0;
-}
-
-static int set_bool(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = value_to_text(value);
-
-        if (!text || parse_bool(text, field_of(config, attribute)) < 0) {
-                return refuse(attribute, value, error);
-        }
-        return 0;
-}
-
-static int set_number(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = value_to_text(value);
-        int64_t number = 0;
-        int r = text && value->kind != VALUE_BOOL ? parse_int64(text, &number) : -EINVAL;
-
-        if (r == -EINVAL) {
-                return refuse(attribute, value, error);
-        }
-        if (r < 0 || number < 0 || (uint64_t) number < attribute->minimum ||
-            (uint64_t) number > attribute->maximum) {
-                return refuse_range(attribute, value, error);
-        }
-        *(uint64_t *) field_of(config, attribute) = (uint64_t) number;
-        return 0;
-}
-
-static int set_duration(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = value_to_text(value);
-        uint64_t usec = 0;
-        int r = text && value->kind != VALUE_BOOL ? parse_duration_usec(text, &usec) : -EINVAL;
-
-        if (r == -EINVAL) {
-                return refuse(attribute, value, error);
-        }
-        if (r < 0 || usec < attribute->minimum || usec > attribute->maximum) {
-                return refuse_range(attribute, value, error);
-        }
-        *(uint64_t *) field_of(config, attribute) = usec;
-        return 0;
-}
-
-static int set_signal(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_autofree char *text = value_to_text(value);
-        int number = text ? signal_from_text(text) : -EINVAL;
-
-        if (number < 0) {
-                return refuse(attribute, value, error);
-        }
-        *(int *) field_of(config, attribute) = number;
-        return 0;
-}
-
-/* Words of a caller as a NULL-ended array; NULL with the error set. */
-static char **words_of(const Attribute *attribute, const Value *value, Error *error) {
-        if (value->kind == VALUE_STRING) {
-                char **words = command_line_split(value->string);
-                if (!words) {
-                        (void) error_set(
-                                        error,
-                                        ERROR_INVALID_CONFIG,
-                                        "%s: a quote is not closed",
-                                        attribute->name);
-                }
-                return words;
-        }
-        if (value->kind != VALUE_ARRAY) {
-                (void) refuse(attribute, value, error);
-                return NULL;
-        }
-        g_auto(GStrv) words = g_new0(char *, value->items->len + 1);
-        for (guint i = 0; i < value->items->len; i++) {
-                const Value *item = value->items->pdata[i];
-                words[i] = value_to_text(item);
-                if (!words[i]) {
-                        (void) error_set(
-                                        error,
-                                        ERROR_INVALID_CONFIG,
-                                        "%s[%u]: expected a string, got %s",
-                                        attribute->name,
-                                        i,
-                                        value_kind_to_text(item->kind));
-                        return NULL;
-                }
-        }
-        return g_steal_pointer(&words);
-}
-
-static int set_strings(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        g_auto(GStrv) words = words_of(attribute, value, error);
-
-        if (!words) {
-                return -ECANCELED;
-        }
-        size_t count = 0, total = 0;
-        for (; words[count]; count++) {
-                size_t length = strlen(words[count]);
-                total += length + 1;
-                if (length > WORD_BYTES_MAX || total > TOTAL_BYTES_MAX || count >= attribute->maximum) {
-                        return error_set(
-                                        error,
-                                        ERROR_INVALID_CONFIG,
-                                        "%s: over %" PRIu64
-                                        " words, or a word over %d bytes, or over %d bytes "
-                                        "in all",
-                                        attribute->name,
-                                        attribute->maximum,
-                                        WORD_BYTES_MAX,
-                                        TOTAL_BYTES_MAX);
-                }
-        }
-        char ***field = field_of(config, attribute);
-        g_strfreev(*field);
-        *field = g_steal_pointer(&words);
-        return 0;
-}
-
-static int add_variable(
-                const Attribute *attribute, const ValueEntry *entry, GPtrArray *assignments, Error *error) {
-        g_autofree char *quoted = error_quote(entry->key);
-
-        if (!environment_name_is_valid(entry->key)) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: %s cannot be the name of a variable",
-                                attribute->name,
-                                quoted);
-        }
-        if (entry->value->kind == VALUE_NULL) {
-                return 0;
-        }
-        g_autofree char *text = value_to_text(entry->value);
-        if (!text) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s.%s: expected a string, a number or a boolean, got %s",
-                                attribute->name,
-                                quoted,
-                                value_kind_to_text(entry->value->kind));
-        }
-        char *assignment = g_strdup_printf("%s=%s", entry->key, text);
-        g_ptr_array_add(assignments, assignment);
-        if (strlen(assignment) > WORD_BYTES_MAX) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s.%s: is over %d bytes",
-                                attribute->name,
-                                quoted,
-                                WORD_BYTES_MAX);
-        }
-        return 0;
-}
-
-static int set_environment(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        if (value->kind != VALUE_MAP) {
-                return refuse(attribute, value, error);
-        }
-        if (value->entries->len > attribute->maximum) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: over %" PRIu64 " variables",
-                                attribute->name,
-                                attribute->maximum);
-        }
-        g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
-        size_t total = 0;
-        for (guint i = 0; i < value->entries->len; i++) {
-                int r =
-                                add_variable(attribute,
-                                             &g_array_index(value->entries, ValueEntry, i),
-                                             assignments,
-                                             error);
-                if (r < 0) {
-                        return r;
-                }
-        }
-        for (guint i = 0; i < assignments->len; i++) {
-                total += strlen(assignments->pdata[i]) + 1;
-        }
-        if (total > TOTAL_BYTES_MAX) {
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: over %d bytes in all",
-                                attribute->name,
-                                TOTAL_BYTES_MAX);
-        }
-        g_ptr_array_add(assignments, NULL);
-        Environment **field = field_of(config, attribute);
-        environment_unref(*field);
-        *field = environment_new((const char *const *) assignments->pdata);
-        return 0;
-}
-
-typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
-
-static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
-        [ATTRIBUTE_STRING] = set_string,     [ATTRIBUTE_PATH] = set_string,
-        [ATTRIBUTE_BOOL] = set_bool,         [ATTRIBUTE_NUMBER] = set_number,
-        [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
-        [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
-};
 
 /* No value: what a field has before its default is set. */
 static void clear_field(AppConfig *config, const Attribute *attribute) {
         switch (attribute->type) {
         case ATTRIBUTE_STRING:
         case ATTRIBUTE_PATH:
-                g_clear_pointer((char **) field_of(config, attribute), g_free);
+                g_clear_pointer((char **) attribute_field(config, attribute), g_free);
                 break;
         case ATTRIBUTE_STRINGS:
-                g_clear_pointer((char ***) field_of(config, attribute), g_strfreev);
+                g_clear_pointer((char ***) attribute_field(config, attribute), g_strfreev);
                 break;
         case ATTRIBUTE_ENVIRONMENT:
-                g_clear_pointer((Environment **) field_of(config, attribute), environment_unref);
+                g_clear_pointer((Environment **) attribute_field(config, attribute), environment_unref);
+                break;
+        case ATTRIBUTE_FILTER:
+                environment_filter_done(attribute_field(config, attribute));
+                break;
+        case ATTRIBUTE_EXIT_CODES:
+                memset(attribute_field(config, attribute), 0, sizeof(config->stop_exit_codes));
+                break;
+        case ATTRIBUTE_KEPT:
+                if (config->kept) {
+                        value_remove(config->kept, attribute->name);
+                }
                 break;
         case ATTRIBUTE_BOOL:
         case ATTRIBUTE_NUMBER:
         case ATTRIBUTE_DURATION:
         case ATTRIBUTE_SIGNAL:
+        case ATTRIBUTE_SIZE:
+        case ATTRIBUTE_OFF:
         case _ATTRIBUTE_TYPE_MAX:
         default:
                 break;
@@ -333,16 +65,16 @@ static void set_default(AppConfig *config, const Attribute *attribute) {
         assert(attribute->type < _ATTRIBUTE_TYPE_MAX);
         clear_field(config, attribute);
         if (attribute->type == ATTRIBUTE_STRINGS) {
-                *(char ***) field_of(config, attribute) = g_new0(char *, 1);
+                *(char ***) attribute_field(config, attribute) = g_new0(char *, 1);
         } else if (attribute->type == ATTRIBUTE_ENVIRONMENT) {
-                *(Environment **) field_of(config, attribute) = environment_new_empty();
-        } else if (attribute->fallback) {
+                *(Environment **) attribute_field(config, attribute) = environment_new_empty();
+        } else if (attribute->fallback && attribute->type != ATTRIBUTE_OFF) {
                 g_autoptr(Value) value = value_new_string(attribute->fallback);
-                int r = setters[attribute->type](config, attribute, value, NULL);
+                int r = attribute_set(config, attribute, value, NULL);
                 assert(r == 0);
                 (void) r;
         }
-        config->given &= ~bit_of(attribute);
+        *given_word(config, attribute) &= ~bit_of(attribute);
 }
 
 AppConfig *app_config_new(void) {
@@ -359,7 +91,7 @@ AppConfig *app_config_copy(const AppConfig *config) {
         AppConfig *copy = app_config_new();
 
         for (size_t i = 0; i < n_attributes; i++) {
-                if (!(config->given & bit_of(&attributes[i]))) {
+                if (!is_given(config, &attributes[i])) {
                         continue;
                 }
                 g_autoptr(Value) value = app_config_get(config, &attributes[i]);
@@ -382,6 +114,7 @@ void app_config_unref(AppConfig *config) {
         for (size_t i = 0; i < n_attributes; i++) {
                 clear_field(config, &attributes[i]);
         }
+        value_free(config->kept);
         g_free(config);
 }
 
@@ -390,12 +123,11 @@ int app_config_set(AppConfig *config, const Attribute *attribute, const Value *v
                 set_default(config, attribute);
                 return 0;
         }
-        int r = setters[attribute->type](config, attribute, value, error);
-        if (r < 0) {
-                return r;
+        int r = attribute_set(config, attribute, value, error);
+        if (r >= 0 && attribute->type != ATTRIBUTE_OFF) {
+                *given_word(config, attribute) |= bit_of(attribute);
         }
-        config->given |= bit_of(attribute);
-        return 0;
+        return r;
 }
 
 int app_config_set_by_name(AppConfig *config, const char *name, const Value *value, Error *error) {
@@ -403,7 +135,15 @@ int app_config_set_by_name(AppConfig *config, const char *name, const Value *val
 
         if (!attribute) {
                 g_autofree char *quoted = error_quote(name);
-                return error_set(error, ERROR_INVALID_CONFIG, "%s: unknown attribute", quoted);
+                const char *guess = attribute_guess(name);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: unknown attribute%s%s%s",
+                                quoted,
+                                guess ? ", did you mean \"" : "",
+                                guess ? guess : "",
+                                guess ? "\"?" : "");
         }
         return app_config_set(config, attribute, value, error);
 }
@@ -429,8 +169,37 @@ static Value *strings_to_value(char *const *strings) {
         return array;
 }
 
+static Value *exit_codes_to_value(const uint64_t *codes) {
+        Value *array = value_new_array();
+
+        for (int code = 0; code < 64 * EXIT_CODE_WORDS; code++) {
+                if (codes[code / 64] & UINT64_C(1) << (code % 64)) {
+                        value_append(array, value_new_int(code));
+                }
+        }
+        return array;
+}
+
+static Value *filter_to_value(const EnvironmentFilter *filter) {
+        switch (filter->kind) {
+        case FILTER_NAME:
+                return value_new_string(filter->words[0]);
+        case FILTER_PARTS:
+                return strings_to_value(filter->words);
+        case FILTER_NONE:
+        case FILTER_ALL:
+        default:
+                return value_new_bool(filter->kind == FILTER_ALL);
+        }
+}
+
+static Value *kept_to_value(const AppConfig *config, const Attribute *attribute) {
+        const Value *value = config->kept ? value_get(config->kept, attribute->name) : NULL;
+        return value ? value_copy(value) : value_new_null();
+}
+
 Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
-        const void *field = field_of(config, attribute);
+        const void *field = attribute_field(config, attribute);
 
         switch (attribute->type) {
         case ATTRIBUTE_STRING:
@@ -441,6 +210,7 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_BOOL:
                 return value_new_bool(*(const bool *) field);
         case ATTRIBUTE_NUMBER:
+        case ATTRIBUTE_SIZE:
                 return value_new_int((int64_t) * (const uint64_t *) field);
         case ATTRIBUTE_DURATION: {
                 uint64_t usec = *(const uint64_t *) field;
@@ -455,6 +225,13 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
                 return strings_to_value(*(char **const *) field);
         case ATTRIBUTE_ENVIRONMENT:
                 return environment_to_value(*(Environment *const *) field);
+        case ATTRIBUTE_EXIT_CODES:
+                return exit_codes_to_value(field);
+        case ATTRIBUTE_FILTER:
+                return filter_to_value(field);
+        case ATTRIBUTE_KEPT:
+                return kept_to_value(config, attribute);
+        case ATTRIBUTE_OFF:
         case _ATTRIBUTE_TYPE_MAX:
         default:
                 return value_new_null();
@@ -463,7 +240,43 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
 
 bool app_config_is_given(const AppConfig *config, const char *name) {
         const Attribute *attribute = attribute_find(name);
-        return attribute && config->given & bit_of(attribute);
+        return attribute && is_given(config, attribute);
+}
+
+char *app_config_list_kept(const AppConfig *config) {
+        GString *names = NULL;
+
+        for (guint i = 0; config->kept && i < config->kept->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(config->kept->entries, ValueEntry, i);
+                if (!names) {
+                        names = g_string_new(entry->key);
+                } else {
+                        g_string_append_printf(names, ", %s", entry->key);
+                }
+        }
+        return names ? g_string_free(names, FALSE) : NULL;
+}
+
+bool app_config_is_stop_code(const AppConfig *config, int exit_code) {
+        return exit_code >= 0 && exit_code < 64 * EXIT_CODE_WORDS &&
+               config->stop_exit_codes[exit_code / 64] & UINT64_C(1) << (exit_code % 64);
+}
+
+int app_config_apply_prefix(AppConfig *config, Error *error) {
+        if (!config->name_prefix || !config->name) {
+                return 0;
+        }
+        g_autofree char *head = g_strconcat(config->name_prefix, ":", NULL);
+        if (g_str_has_prefix(config->name, head)) {
+                return 0;
+        }
+        g_autofree char *name = g_strconcat(head, config->name, NULL);
+        if (strlen(name) > attribute_find("name")->maximum) {
+                return error_set(error, ERROR_INVALID_CONFIG, "name_prefix: makes the name too long");
+        }
+        g_free(config->name);
+        config->name = g_steal_pointer(&name);
+        return 0;
 }
 
 /* A name that reads as another kind of target could never be addressed. */
@@ -477,6 +290,14 @@ int app_config_check(const AppConfig *config, Error *error) {
         }
         if (!config->name) {
                 return error_set(error, ERROR_INVALID_CONFIG, "name: is required");
+        }
+        if (!environment_name_is_valid(config->instance_var)) {
+                g_autofree char *quoted = error_quote(config->instance_var);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "instance_var: %s cannot be the name of a variable",
+                                quoted);
         }
         if (name_is_ambiguous(config->name)) {
                 g_autofree char *quoted = error_quote(config->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/environment-filter.h"
 #include "core/environment.h"
 #include "core/error.h"
 #include "core/value.h"
@@ -8,30 +9,48 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+        GIVEN_WORDS = 2,
+        EXIT_CODE_WORDS = 4, /* a bit for each code, 0 to 255 */
+};
+
 /* What the user declares about an app. Every field is one row of the attribute table in
  * app-attributes.c: decoders, messages, defaults and the manual come from there. */
 typedef struct AppConfig {
         unsigned n_ref;
-        uint64_t given; /* bit i: attribute i was set by the user, not by its default */
+        uint64_t given[GIVEN_WORDS]; /* bit i: attribute i was set by the user, not by its default */
 
         char *script;
         char *name;
+        char *name_prefix;
         char *namespace;
         char *cwd;
         char **args;
         char *interpreter;
         char **node_args;
         Environment *env;
+        EnvironmentFilter filter_env;
+        uint64_t port; /* 0: none */
+        char *instance_var;
+        bool autostart;
         bool autorestart;
         uint64_t min_uptime_usec;
         uint64_t max_restarts;
+        uint64_t restart_delay_usec;
+        uint64_t exp_backoff_usec; /* 0: none */
+        uint64_t stop_exit_codes[EXIT_CODE_WORDS];
         uint64_t kill_timeout_usec;
         int kill_signal;
         bool treekill;
+        char *pre_start;
+        uint64_t pre_start_timeout_usec;
+        char *post_stop;
+        uint64_t post_stop_timeout_usec;
         char *out_file;
         char *error_file;
         char *pid_file;
         bool merge_logs;
+        Value *kept; /* map: attributes of PM2 that have no effect here; NULL: none is given */
 } AppConfig;
 
 typedef enum AttributeType {
@@ -43,6 +62,11 @@ typedef enum AttributeType {
         ATTRIBUTE_SIGNAL,
         ATTRIBUTE_STRINGS, /* an array, or a string that is split as a shell would */
         ATTRIBUTE_ENVIRONMENT,
+        ATTRIBUTE_SIZE,       /* bytes, or a number with K, M, G, T: powers of 1024 */
+        ATTRIBUTE_EXIT_CODES, /* one or several of 0 to 255 */
+        ATTRIBUTE_FILTER,     /* of the caller's environment */
+        ATTRIBUTE_OFF,        /* not supported: only what asks for nothing is taken, and nothing is kept */
+        ATTRIBUTE_KEPT,       /* of PM2, without effect: any value is kept and told back */
         _ATTRIBUTE_TYPE_MAX,
 } AttributeType;
 
@@ -51,10 +75,12 @@ typedef struct Attribute {
         const char *aliases; /* separated by blanks; the camelCase form of each name is one too */
         AttributeType type;
         size_t offset;        /* of the field in AppConfig */
-        uint64_t minimum;     /* of a number, in µs of a duration */
-        uint64_t maximum;     /* of a number, in µs of a duration, in bytes of a string */
-        const char *fallback; /* the default, as a caller could write it; NULL: none */
+        uint64_t minimum;     /* of a number or size, in µs of a duration */
+        uint64_t maximum;     /* of a number or size, in µs of a duration, in bytes of a string */
+        const char *fallback; /* the default, as a caller could write it; NULL: none. Of ATTRIBUTE_OFF: the
+                               * words that it takes, NULL: false, 0 and all that is empty */
         const char *help;     /* one sentence for the manual */
+        bool lines;           /* a string that may have several: a command */
 } Attribute;
 
 /* The table, in the order of the manual. */
@@ -64,8 +90,14 @@ extern const size_t n_attributes;
 /* Row by name or alias, also in camelCase; NULL if there is none. */
 const Attribute *attribute_find(const char *name);
 
-/* "duration": how the manual and messages call a type. */
+/* The name or alias that somebody who wrote this probably meant; NULL: nothing is near. */
+const char *attribute_guess(const char *name);
+
+/* "a duration": how the manual and messages call a type. */
 const char *attribute_type_to_text(AttributeType type);
+
+/* "duration": the type as one word, for programs. */
+const char *attribute_type_to_name(AttributeType type);
 
 /* All defaults. */
 AppConfig *app_config_new(void);
@@ -77,13 +109,22 @@ void app_config_unref(AppConfig *config);
  * and the value. Only before the config is shared. */
 int app_config_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
 
-/* Set by the name; an unknown one is InvalidConfig. */
+/* Set by the name; an unknown one is InvalidConfig, with the name that was probably meant. */
 int app_config_set_by_name(AppConfig *config, const char *name, const Value *value, Error *error);
 
-/* The value of an attribute in its natural type (durations in ms); the caller frees it. */
+/* The value of an attribute in its natural type (durations in ms, sizes in bytes); the caller frees it. */
 Value *app_config_get(const AppConfig *config, const Attribute *attribute);
 
 bool app_config_is_given(const AppConfig *config, const char *name);
+
+/* The given attributes that have no effect here, as "vizion, pmx"; NULL: none. The caller frees it. */
+char *app_config_list_kept(const AppConfig *config);
+
+/* Whether an exit with this code is an end that was wanted. */
+bool app_config_is_stop_code(const AppConfig *config, int exit_code);
+
+/* Put the prefix before the name, where both are given and it is not there yet. */
+int app_config_apply_prefix(AppConfig *config, Error *error);
 
 /* What no single attribute can tell: a script is there, a name is there. */
 int app_config_check(const AppConfig *config, Error *error);

@@ -14,18 +14,30 @@
         [INPUT_GONE_STOPPED] = GO(STOPPED, ACTION_DISARM_TIMER),                                            \
         [INPUT_GONE_ERRORED] = GO(ERRORED, ACTION_DISARM_TIMER),                                            \
         [INPUT_GONE_DELAY] = GO(WAITING_RESTART, ACTION_DISARM_TIMER | ACTION_ARM_RESTART_TIMER),           \
-        [INPUT_GONE_AGAIN] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER)
+        [INPUT_GONE_AGAIN] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),                           \
+        [INPUT_GONE_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),                         \
+        [INPUT_GONE_FINISH] = GO(FINISHING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER)
+
+/* A hook is launched, runs and ends in one state. What it leaves behind is ended before anything goes on. */
+#define HOOK_ROWS(self)                                                                                     \
+        [INPUT_PLACED] = GO(self, ACTION_OPEN_GATE), [INPUT_EXECUTED] = GO(self, 0),                        \
+        [INPUT_LAUNCH_FAILED] = GO(KILLING, ACTION_KILL | ACTION_ARM_KILL_TIMER),                           \
+        [INPUT_EXITED] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),                               \
+        [INPUT_TIMEOUT] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER)
 
 static const Transition transitions[_PROCESS_STATE_MAX][_PROCESS_INPUT_MAX] = {
         [PROCESS_STOPPED] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
+                [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
         },
         [PROCESS_ERRORED] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
+                [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
                 [INPUT_STOP] = GO(STOPPED, 0),
         },
         [PROCESS_WAITING_RESTART] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
+                [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
                 [INPUT_STOP] = GO(STOPPED, ACTION_DISARM_TIMER),
         },
         [PROCESS_PLACING] = {
@@ -66,10 +78,24 @@ static const Transition transitions[_PROCESS_STATE_MAX][_PROCESS_INPUT_MAX] = {
                 [INPUT_TIMEOUT] = GO(KILLING, ACTION_KILL | ACTION_ARM_KILL_TIMER),
                 GONE_ROWS,
         },
+        [PROCESS_PREPARING] = {
+                HOOK_ROWS(PREPARING),
+                [INPUT_STOP] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                GONE_ROWS,
+        },
+        [PROCESS_FINISHING] = {
+                HOOK_ROWS(FINISHING),
+                [INPUT_STOP] = GO(FINISHING, 0), /* it is the end of a stop */
+                GONE_ROWS,
+        },
 };
 
 const Transition *process_transition(ProcessState state, ProcessInput input) {
         return &transitions[state][input];
+}
+
+bool process_state_is_hook(ProcessState state) {
+        return state == PROCESS_PREPARING || state == PROCESS_FINISHING;
 }
 
 bool process_state_is_alive(ProcessState state) {
@@ -87,6 +113,8 @@ const char *process_state_to_status(ProcessState state) {
                 [PROCESS_STOPPING] = "stopping",
                 [PROCESS_CLEANING] = "stopping",
                 [PROCESS_KILLING] = "stopping",
+                [PROCESS_PREPARING] = "launching",
+                [PROCESS_FINISHING] = "stopping",
         };
         static_assert(ELEMENTS(statuses) == _PROCESS_STATE_MAX, "a status for every state");
         return statuses[state];
@@ -98,7 +126,8 @@ const char *process_state_to_name(ProcessState state) {
                 [PROCESS_PLACING] = "placing",     [PROCESS_WAITING_RESTART] = "waiting-restart",
                 [PROCESS_EXECUTING] = "executing", [PROCESS_ONLINE] = "online",
                 [PROCESS_STOPPING] = "stopping",   [PROCESS_CLEANING] = "cleaning",
-                [PROCESS_KILLING] = "killing",
+                [PROCESS_KILLING] = "killing",     [PROCESS_PREPARING] = "preparing",
+                [PROCESS_FINISHING] = "finishing",
         };
         static_assert(ELEMENTS(names) == _PROCESS_STATE_MAX, "a name for every state");
         return names[state];
@@ -107,6 +136,7 @@ const char *process_state_to_name(ProcessState state) {
 const char *process_input_to_name(ProcessInput input) {
         static const char *const names[] = {
                 [INPUT_START] = "start",
+                [INPUT_PREPARE] = "prepare",
                 [INPUT_STOP] = "stop",
                 [INPUT_PLACED] = "placed",
                 [INPUT_EXECUTED] = "executed",
@@ -117,6 +147,8 @@ const char *process_input_to_name(ProcessInput input) {
                 [INPUT_GONE_ERRORED] = "gone-errored",
                 [INPUT_GONE_DELAY] = "gone-delay",
                 [INPUT_GONE_AGAIN] = "gone-again",
+                [INPUT_GONE_PREPARE] = "gone-prepare",
+                [INPUT_GONE_FINISH] = "gone-finish",
         };
         static_assert(ELEMENTS(names) == _PROCESS_INPUT_MAX, "a name for every input");
         return names[input];

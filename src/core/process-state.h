@@ -16,27 +16,33 @@ typedef enum ProcessState {
         PROCESS_STOPPING, /* was asked to end: kill signal sent */
         PROCESS_CLEANING, /* the main process ended by itself, descendants are being ended */
         PROCESS_KILLING,  /* SIGKILL sent to all, until nothing is left */
+        /* A hook runs in a group of its own, from its gated child to its end. */
+        PROCESS_PREPARING, /* pre_start */
+        PROCESS_FINISHING, /* post_stop */
         _PROCESS_STATE_MAX,
 } ProcessState;
 
 typedef enum ProcessInput {
         INPUT_START,         /* a command, or a delayed restart that is due */
+        INPUT_PREPARE,       /* the same for an app with a pre_start */
         INPUT_STOP,          /* a command */
         INPUT_PLACED,        /* the child is in its cgroup */
         INPUT_EXECUTED,      /* execve() succeeded */
         INPUT_LAUNCH_FAILED, /* it cannot be placed, or not executed: what there is must go */
         INPUT_EXITED,        /* the main process ended, descendants are left */
-        INPUT_TIMEOUT,       /* the launch or kill timer */
+        INPUT_TIMEOUT,       /* the launch, hook or kill timer */
         /* Nothing is left. The restart policy and the pending command have chosen what follows: */
         INPUT_GONE_STOPPED,
         INPUT_GONE_ERRORED,
-        INPUT_GONE_DELAY, /* start again later */
-        INPUT_GONE_AGAIN, /* start again now */
+        INPUT_GONE_DELAY,   /* start again later */
+        INPUT_GONE_AGAIN,   /* start again now; also what pre_start was run for */
+        INPUT_GONE_PREPARE, /* start again now with pre_start */
+        INPUT_GONE_FINISH,  /* post_stop first */
         _PROCESS_INPUT_MAX,
 } ProcessInput;
 
 typedef enum ProcessAction {
-        ACTION_SPAWN = 1 << 0,             /* make the gated child and its cgroup */
+        ACTION_SPAWN = 1 << 0,             /* make the gated child of the state and its cgroup */
         ACTION_OPEN_GATE = 1 << 1,         /* let it execute */
         ACTION_SIGNAL = 1 << 2,            /* send the kill signal */
         ACTION_KILL = 1 << 3,              /* SIGKILL to the whole cgroup */
@@ -44,6 +50,7 @@ typedef enum ProcessAction {
         ACTION_ARM_RESTART_TIMER = 1 << 5, /* INPUT_START after the delay */
         ACTION_ARM_LAUNCH_TIMER = 1 << 6,  /* INPUT_TIMEOUT after launch_timeout */
         ACTION_DISARM_TIMER = 1 << 7,
+        ACTION_ARM_HOOK_TIMER = 1 << 8, /* INPUT_TIMEOUT after the timeout of the hook */
 } ProcessAction;
 
 typedef struct Transition {
@@ -54,6 +61,9 @@ typedef struct Transition {
 
 /* The row for a pair; not valid: this input cannot come in this state, a programming error. */
 const Transition *process_transition(ProcessState state, ProcessInput input);
+
+/* Whether a hook is what runs. */
+bool process_state_is_hook(ProcessState state);
 
 /* Whether processes of it may exist. */
 bool process_state_is_alive(ProcessState state);

@@ -28,6 +28,7 @@ Process *process_new(
         process->created_realtime_usec = now_usec;
         process->exit_status = EXIT_STATUS_NONE;
         process->reason = g_strdup("");
+        process->history = history_new();
         process->unit = g_strdup("");
         process->control_group = g_strdup("");
         return process;
@@ -55,6 +56,7 @@ void process_free(Process *process) {
         app_config_unref(process->config);
         environment_unref(process->caller_env);
         g_free(process->reason);
+        history_free(process->history);
         g_free(process->unit);
         g_free(process->control_group);
         g_free(process);
@@ -153,8 +155,17 @@ void process_take_reason(Process *process, char *reason) {
         process->changes |= CHANGE_REASON;
 }
 
+void process_remember(Process *process, const HistoryEntry *entry) {
+        history_add(process->history, entry);
+}
+
+void process_set_backoff(Process *process, uint64_t usec) {
+        process->backoff_usec = usec;
+}
+
 void process_reset_unstable(Process *process) {
         process_set_unstable_restarts(process, 0);
+        process_set_backoff(process, 0);
         process_set_next_restart(process, 0);
 }
 
@@ -173,5 +184,6 @@ void process_restore(Process *process, const ProcessFacts *facts) {
         process->start_realtime_usec = facts->start_realtime_usec;
         process->start_boottime_usec = facts->start_boottime_usec;
         process->next_restart_realtime_usec = facts->next_restart_realtime_usec;
+        process->backoff_usec = facts->backoff_usec;
         process->exit_status = facts->exit_status;
 }

@@ -3,6 +3,7 @@
 
 #include "core/app-config.h"
 #include "core/exit-status.h"
+#include "core/history.h"
 #include "core/process-state.h"
 
 #include <sys/types.h>
@@ -51,8 +52,10 @@ typedef struct Process {
         uint64_t start_boottime_usec;
         uint64_t next_restart_realtime_usec; /* 0: none due */
         ExitStatus exit_status;
-        pid_t exited_pid; /* that the exit status is of */
+        pid_t exited_pid;      /* that the exit status is of */
+        uint64_t backoff_usec; /* the last delay of the row that grows, 0: none */
         char *reason;
+        History *history;
         char *unit;
         char *control_group;
 
@@ -92,11 +95,15 @@ void process_set_exit_status(Process *process, ExitStatus status);
 void process_set_group(Process *process, const char *unit, const char *control_group);
 void process_set_next_restart(Process *process, uint64_t realtime_usec);
 void process_set_unstable_restarts(Process *process, uint32_t count);
+void process_set_backoff(Process *process, uint64_t usec);
 void process_count_restart(Process *process);
 /* Why it is in its state; taken over. */
 void process_take_reason(Process *process, char *reason);
 
-/* A person starts it anew: the row of unstable exits ends. */
+/* One more event in its history. */
+void process_remember(Process *process, const HistoryEntry *entry);
+
+/* A person starts it anew: the row of unstable exits ends, and that of growing delays. */
 void process_reset_unstable(Process *process);
 
 /* What an earlier supervisor knew of a process, put into a new Process of the same id. */
@@ -105,6 +112,7 @@ typedef struct ProcessFacts {
         pid_t pid;
         uint32_t restart_count, unstable_restarts;
         uint64_t created_realtime_usec, start_realtime_usec, start_boottime_usec, next_restart_realtime_usec;
+        uint64_t backoff_usec;
         ExitStatus exit_status;
 } ProcessFacts;
 

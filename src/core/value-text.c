@@ -2,6 +2,7 @@
 
 #include "core/value-text.h"
 
+#include "basic/time-util.h"
 #include "core/error.h"
 
 #include <inttypes.h>
@@ -40,6 +41,16 @@ char *value_to_text(const Value *value) {
         default:
                 return NULL;
         }
+}
+
+char *duration_to_text(uint64_t usec) {
+        if (usec < USEC_PER_MSEC) {
+                return g_strdup_printf("%" PRIu64 " us", usec);
+        }
+        if (usec < 10 * USEC_PER_SEC) {
+                return g_strdup_printf("%" PRIu64 " ms", usec / USEC_PER_MSEC);
+        }
+        return g_strdup_printf("%" PRIu64 " s", usec / USEC_PER_SEC);
 }
 
 char *value_describe(const Value *value) {

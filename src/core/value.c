@@ -94,6 +94,58 @@ const Value *value_get(const Value *map, const char *key) {
         return NULL;
 }
 
+void value_remove(Value *map, const char *key) {
+        for (guint i = map->entries->len; i > 0; i--) {
+                if (strcmp(g_array_index(map->entries, ValueEntry, i - 1).key, key) == 0) {
+                        g_array_remove_index(map->entries, i - 1);
+                }
+        }
+}
+
+Value *value_copy(const Value *value) {
+        Value *copy;
+
+        switch (value->kind) {
+        case VALUE_BOOL:
+                return value_new_bool(value->boolean);
+        case VALUE_INT:
+                return value_new_int(value->integer);
+        case VALUE_DOUBLE:
+                return value_new_double(value->real);
+        case VALUE_STRING:
+                return value_new_string(value->string);
+        case VALUE_ARRAY:
+                copy = value_new_array();
+                for (guint i = 0; i < value->items->len; i++) {
+                        value_append(copy, value_copy(value->items->pdata[i]));
+                }
+                return copy;
+        case VALUE_MAP:
+                copy = value_new_map();
+                for (guint i = 0; i < value->entries->len; i++) {
+                        const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
+                        value_set(copy, entry->key, value_copy(entry->value));
+                }
+                return copy;
+        case VALUE_NULL:
+        default:
+                return value_new_null();
+        }
+}
+
+size_t value_bytes(const Value *value) {
+        size_t bytes = sizeof(Value) + (value->kind == VALUE_STRING ? strlen(value->string) : 0);
+
+        for (guint i = 0; value->kind == VALUE_ARRAY && i < value->items->len; i++) {
+                bytes += value_bytes(value->items->pdata[i]);
+        }
+        for (guint i = 0; value->kind == VALUE_MAP && i < value->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
+                bytes += strlen(entry->key) + value_bytes(entry->value);
+        }
+        return bytes;
+}
+
 size_t value_count(const Value *container) {
         if (container->kind == VALUE_ARRAY) {
                 return container->items->len;

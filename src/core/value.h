@@ -28,6 +28,7 @@ typedef struct ValueEntry {
 
 struct Value {
         ValueKind kind;
+        unsigned line; /* of the text that it was decoded from, 0: none */
         union {
                 bool boolean;
                 int64_t integer;
@@ -58,6 +59,14 @@ void value_set(Value *map, const char *key, Value *value);
 
 /* The value of a key, NULL if there is none; owned by the map. */
 const Value *value_get(const Value *map, const char *key);
+
+/* Take the entry of a key out, if there is one. */
+void value_remove(Value *map, const char *key);
+
+Value *value_copy(const Value *value);
+
+/* About what it takes, all that is in it included. */
+size_t value_bytes(const Value *value);
 
 size_t value_count(const Value *container);
 

@@ -10,10 +10,13 @@ typedef enum OptionGroup {
         GROUP_JSON = 1 << 1,       /* --json */
         GROUP_CALL = 1 << 2,       /* --no-wait --timeout */
         GROUP_ATTRIBUTES = 1 << 3, /* the attributes of an app */
-        GROUP_START = 1 << 4,      /* --force --only */
+        GROUP_START = 1 << 4,      /* --force */
         GROUP_RESTART = 1 << 5,    /* --update-env */
         GROUP_LOGS = 1 << 6,
-        GROUP_QUIET = 1 << 7, /* --silent */
+        GROUP_QUIET = 1 << 7,  /* --silent */
+        GROUP_SAVE = 1 << 8,   /* --force */
+        GROUP_FILE = 1 << 9,   /* --only */
+        GROUP_CHECK = 1 << 10, /* --env --update-env of validate */
 } OptionGroup;
 
 typedef enum OptionKind {

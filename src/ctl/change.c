@@ -4,6 +4,7 @@
 
 #include "change.h"
 
+#include "document.h"
 #include "i18n.h"
 #include "output.h"
 #include "text.h"
@@ -47,6 +48,13 @@ bool change_add(Change *change, int r, pm2_value *processes) {
         return change->status != EXIT_NO_DAEMON;
 }
 
+bool change_note_failure(Change *change, int status) {
+        change->tried++;
+        change->failed++;
+        change->status = status;
+        return status != EXIT_NO_DAEMON;
+}
+
 static void print_done(const Change *change) {
         for (size_t i = 0; i < pm2_value_get_length(change->processes); i++) {
                 const pm2_value *process = pm2_value_get_item(change->processes, i);
@@ -81,6 +89,28 @@ int change_end(Change *change) {
         return status;
 }
 
+/* All that a file declares. */
+static bool change_file(
+                Change *change,
+                const Arguments *arguments,
+                const char *path,
+                ChangeCall call,
+                const pm2_options *options) {
+        g_auto(GStrv) targets = NULL;
+        bool go_on = true;
+
+        int status = document_list_targets(change->ctl, arguments, path, &targets);
+        if (status != EXIT_OK) {
+                return change_note_failure(change, status);
+        }
+        for (char **target = targets; go_on && *target; target++) {
+                pm2_value *processes = NULL;
+                int r = call(change->ctl, *target, options, &processes);
+                go_on = change_add(change, r, processes);
+        }
+        return go_on;
+}
+
 int change_targets(
                 Ctl *ctl,
                 const Arguments *arguments,
@@ -96,8 +126,13 @@ int change_targets(
                 return change_refuse(r, NULL);
         }
         for (guint i = first; go_on && i < arguments->positional->len; i++) {
+                const char *target = g_ptr_array_index(arguments->positional, i);
                 pm2_value *processes = NULL;
-                r = call(ctl, g_ptr_array_index(arguments->positional, i), options, &processes);
+                if (document_is_file(target)) {
+                        go_on = change_file(&change, arguments, target, call, options);
+                        continue;
+                }
+                r = call(ctl, target, options, &processes);
                 go_on = change_add(&change, r, processes);
         }
         return change_end(&change);

@@ -23,6 +23,9 @@ int change_begin(Change *change, Ctl *ctl, const char *done);
 /* Note the outcome r of one target; takes the processes. Returns false if going on makes no sense. */
 bool change_add(Change *change, int r, pm2_value *processes);
 
+/* Note a failure that was printed, by its exit status. Returns false if going on makes no sense. */
+bool change_note_failure(Change *change, int status);
+
 /* Print and end. Returns the exit status: that of the failure of a single target, else 1 for any. */
 int change_end(Change *change);
 
@@ -30,7 +33,8 @@ int change_end(Change *change);
 typedef int (*ChangeCall)(
                 Ctl *ctl, const char *target, const pm2_options *options, pm2_value **ret_processes);
 
-/* The whole command for the positional arguments from first on. */
+/* The whole command for the positional arguments from first on. The name of an ecosystem file stands for the
+ * apps in it. */
 int change_targets(
                 Ctl *ctl,
                 const Arguments *arguments,

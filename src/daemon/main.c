@@ -8,7 +8,7 @@
 #include "basic/parse-util.h"
 #include "basic/time-util.h"
 #include "config/settings.h"
-#include "core/app-config.h"
+#include "daemon/print-attributes.h"
 #include "daemon/service.h"
 #include "platform/instance-lock.h"
 
@@ -183,23 +183,6 @@ static int print_settings(void) {
         return EXIT_SUCCESS;
 }
 
-/* One line for each: name, aliases, type, default, what it means. */
-static int print_attributes(void) {
-        for (size_t i = 0; i < n_attributes; i++) {
-                const Attribute *attribute = &attributes[i];
-                (void) printf("%s%s%s%s (%s%s%s): %s\n",
-                              attribute->name,
-                              attribute->aliases ? " [" : "",
-                              attribute->aliases ? attribute->aliases : "",
-                              attribute->aliases ? "]" : "",
-                              attribute_type_to_text(attribute->type),
-                              attribute->fallback ? ", default " : "",
-                              attribute->fallback ? attribute->fallback : "",
-                              attribute->help);
-        }
-        return EXIT_SUCCESS;
-}
-
 /* What holds the scope of the isolation "group": it waits for its end. */
 static _Noreturn void keep(void) {
         for (;;) {
@@ -215,7 +198,8 @@ static int print_help(void) {
                     "  --system            the system instance: root, for all users, on the system bus\n"
                     "  --ready-fd=FD       write READY, or ERROR and a text, to this descriptor\n"
                     "  --print-settings    print the table of settings with their defaults and end\n"
-                    "  --print-attributes  print the table of app attributes and end\n"
+                    "  --print-attributes[=table]\n"
+                    "                      print the table of app attributes and end; table: for programs\n"
                     "  --version           print the version and end\n"
                     "  --help              print this and end\n\n"
                     "Exit status: 0 ended by a signal, 1 failure, 2 usage, 78 another one runs, 79 ended by "
@@ -240,7 +224,7 @@ int main(int argc, char **argv) {
                 { "keeper", no_argument, NULL, OPTION_KEEPER },
                 { "ready-fd", required_argument, NULL, OPTION_READY_FD },
                 { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
-                { "print-attributes", no_argument, NULL, OPTION_PRINT_ATTRIBUTES },
+                { "print-attributes", optional_argument, NULL, OPTION_PRINT_ATTRIBUTES },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 { "help", no_argument, NULL, OPTION_HELP },
                 { NULL, 0, NULL, 0 },
@@ -272,7 +256,7 @@ int main(int argc, char **argv) {
                 case OPTION_PRINT_SETTINGS:
                         return print_settings();
                 case OPTION_PRINT_ATTRIBUTES:
-                        return print_attributes();
+                        return print_attributes(optarg) < 0 ? STATUS_USAGE : EXIT_SUCCESS;
                 case OPTION_VERSION:
                         (void) puts("pm2d " PM2D_VERSION);
                         return EXIT_SUCCESS;

@@ -28,6 +28,8 @@ typedef struct Service {
         UnitJob *job;
         char *unit; /* our own, if systemd runs us */
         int ready_fd;
+        bool serving; /* the faces are open */
+        bool loaded;  /* what was saved has started */
 } Service;
 
 static void report(Service *service, const char *text) {
@@ -37,20 +39,15 @@ static void report(Service *service, const char *text) {
         }
 }
 
-static void on_ready(void *userdata) {
-        report(userdata, "READY");
-        (void) sd_notify(0, "READY=1");
-}
-
-/* An ordered stop may take longer than the service manager waits: as long as it goes on, it is told. */
+/* A start or an ordered stop may take longer than the service manager waits: as long as it goes on, it is
+ * told. */
 static int on_extend(sd_event_source *source, uint64_t usec, void *userdata) {
         (void) sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000");
         int r = sd_event_source_set_time_relative(source, EXTEND_EVERY_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void stop_all(Service *service) {
-        (void) sd_notify(0, "STOPPING=1");
+static void extend_timeouts(Service *service) {
         if (!service->extend_source) {
                 (void) sd_event_add_time_relative(
                                 service->event,
@@ -61,6 +58,43 @@ static void stop_all(Service *service) {
                                 on_extend,
                                 service);
         }
+}
+
+static void check_ready(Service *service) {
+        if (service->serving && service->loaded && !manager_is_shutting_down(service->manager)) {
+                report(service, "READY");
+                (void) sd_notify(0, "READY=1");
+                service->extend_source = sd_event_source_disable_unref(service->extend_source);
+        }
+}
+
+static void on_serving(void *userdata) {
+        Service *service = userdata;
+
+        service->serving = true;
+        check_ready(service);
+}
+
+static void on_loaded(void *userdata) {
+        Service *service = userdata;
+
+        service->loaded = true;
+        check_ready(service);
+}
+
+/* A private instance loads what was saved when it is told to, as PM2 does. */
+static void load_saved(Service *service) {
+        if (service->options->private || strcmp(service->options->settings->load_saved, "no") == 0) {
+                on_loaded(service);
+        } else {
+                extend_timeouts(service);
+                manager_load_saved(service->manager, on_loaded, service);
+        }
+}
+
+static void stop_all(Service *service) {
+        (void) sd_notify(0, "STOPPING=1");
+        extend_timeouts(service);
         manager_shut_down(service->manager, "signal", EXIT_SUCCESS);
 }
 
@@ -130,16 +164,16 @@ static int open_faces(Service *service) {
         }
         log_info("serving at %s", options->paths->socket_path);
         if (options->private) {
-                on_ready(service);
+                on_serving(service);
                 return 0;
         }
-        r = bus_broker_new(service->server, options->system, on_ready, service, &service->broker);
+        r = bus_broker_new(service->server, options->system, on_serving, service, &service->broker);
         if (r < 0) {
                 (void) log_warning_errno(
                                 r,
                                 "no %s bus: the private socket alone: %m",
                                 options->system ? "system" : "user");
-                on_ready(service);
+                on_serving(service);
         }
         return 0;
 }
@@ -153,6 +187,9 @@ int service_run(const ServiceOptions *options) {
         }
         if (r >= 0) {
                 r = open_faces(&service);
+        }
+        if (r >= 0) {
+                load_saved(&service);
         }
         if (r >= 0) {
                 r = sd_event_loop(service.event);

@@ -232,6 +232,30 @@ PM2_EXPORT int pm2_start_json(
         return start(client, "StartJson", "document", document, options, ret_processes);
 }
 
+PM2_EXPORT int pm2_validate(
+                pm2_client *client, const char *document, const pm2_options *options, pm2_value **ret) {
+        _cleanup_options_ pm2_options *complete = NULL;
+
+        client_clear_error(client);
+        int r = check_text(client, "document", document);
+        if (r < 0) {
+                return r;
+        }
+        r = add_caller(options, true, &complete);
+        if (r < 0) {
+                return client_fail(client, r, "cannot prepare the call: %m");
+        }
+        const Call call = {
+                .member = "Validate",
+                .strings = { document },
+                .options = complete,
+                .takes_options = true,
+                .reads = true,
+                .timeout_usec = READ_TIMEOUT_USEC,
+        };
+        return client_call_value(client, &call, ret);
+}
+
 static int change_target(
                 pm2_client *client,
                 const char *member,
@@ -290,6 +314,52 @@ PM2_EXPORT int pm2_delete(
         return change_target(client, "Delete", target, NULL, options, ret_processes);
 }
 
+/* NULL is the default place. */
+static int prepare_list_call(
+                pm2_client *client,
+                const char *member,
+                const char *path,
+                const pm2_options *options,
+                Call *ret) {
+        client_clear_error(client);
+        *ret = (Call){
+                .member = member,
+                .strings = { path ? path : "" },
+                .options = options,
+                .takes_options = true,
+                .timeout_usec = call_timeout(options),
+        };
+        return check_text(client, "path", ret->strings[0]);
+}
+
+PM2_EXPORT int pm2_dump(pm2_client *client, const char *path, const pm2_options *options, char **ret_path) {
+        _cleanup_value_ pm2_value *reply = NULL;
+        const char *saved = "";
+        Call call;
+
+        int r = prepare_list_call(client, "Save", path, options, &call);
+        if (r >= 0) {
+                r = client_call_value(client, &call, &reply);
+        }
+        if (r < 0 || !ret_path) {
+                return r;
+        }
+        (void) pm2_value_get_string(reply, "", &saved);
+        *ret_path = strdup(saved);
+        return *ret_path ? 0 : client_fail(client, -ENOMEM, "cannot copy the path: %m");
+}
+
+PM2_EXPORT int pm2_resurrect(
+                pm2_client *client,
+                const char *path,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        Call call;
+        int r = prepare_list_call(client, "Resurrect", path, options, &call);
+
+        return r < 0 ? r : change(client, &call, false, ret_processes);
+}
+
 PM2_EXPORT int pm2_list(pm2_client *client, pm2_value **ret_processes) {
         return list_processes(client, ret_processes);
 }
@@ -307,6 +377,23 @@ PM2_EXPORT int pm2_describe(pm2_client *client, const char *target, pm2_value **
                 .timeout_usec = READ_TIMEOUT_USEC,
         };
         return client_call_value(client, &call, ret_processes);
+}
+
+PM2_EXPORT int pm2_recent_events(
+                pm2_client *client, const char *target, uint32_t count, pm2_value **ret_events) {
+        client_clear_error(client);
+        int r = check_text(client, "target", target);
+        if (r < 0) {
+                return r;
+        }
+        const Call call = {
+                .member = "RecentEvents",
+                .strings = { target },
+                .number = &count,
+                .reads = true,
+                .timeout_usec = READ_TIMEOUT_USEC,
+        };
+        return client_call_value(client, &call, ret_events);
 }
 
 /* Something that polls readable or hung up once the supervisor is gone: our connection, or, where a broker
@@ -444,6 +531,20 @@ PM2_EXPORT int pm2_get_process_properties(pm2_client *client, uint32_t id, pm2_v
 
         (void) snprintf(path, sizeof(path), PROCESS_PATH "%" PRIu32, id);
         return get_properties(client, path, PROCESS_INTERFACE, ret);
+}
+
+PM2_EXPORT int pm2_get_process_environment(pm2_client *client, uint32_t id, pm2_value **ret) {
+        char path[sizeof(PROCESS_PATH "4294967295")];
+        const Call call = {
+                .path = path,
+                .interface = PROCESS_INTERFACE,
+                .member = "GetEnvironment",
+                .reads = true,
+                .timeout_usec = READ_TIMEOUT_USEC,
+        };
+
+        (void) snprintf(path, sizeof(path), PROCESS_PATH "%" PRIu32, id);
+        return client_call_value(client, &call, ret);
 }
 
 PM2_EXPORT int pm2_get_version(pm2_client *client, char **ret) {

@@ -134,7 +134,7 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         add(facts, "pm_id=%" PRIu32, process->id);
         add(facts, "name=%s", process->config->name);
         add(facts, "namespace=%s", process->config->namespace);
-        add(facts, "NODE_APP_INSTANCE=%" PRIu32, process->instance);
+        add(facts, "%s=%" PRIu32, process->config->instance_var, process->instance);
         add(facts, "instances=1");
         add(facts, "exec_mode=fork_mode");
         add(facts, "exec_interpreter=%s", process->interpreter);
@@ -159,11 +159,25 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         return environment_new((const char *const *) facts->pdata);
 }
 
-Environment *app_environment_make(Manager *manager, const Process *process) {
-        g_autoptr(Environment) facts = facts_of(manager, process);
-        g_autoptr(Environment) with_facts = environment_merge(process->caller_env, facts);
+static Environment *port_of(const AppConfig *config) {
+        g_autofree char *assignment = g_strdup_printf("PORT=%" PRIu64, config->port);
+        const char *const assignments[] = { assignment, NULL };
 
-        return environment_merge(with_facts, process->config->env);
+        return environment_new(assignments);
+}
+
+Environment *app_environment_make(Manager *manager, const Process *process) {
+        const AppConfig *config = process->config;
+        g_autoptr(Environment) facts = facts_of(manager, process);
+        g_autoptr(Environment) passed = environment_filter(process->caller_env, &config->filter_env);
+        g_autoptr(Environment) with_facts = environment_merge(passed, facts);
+        g_autoptr(Environment) with_own = environment_merge(with_facts, config->env);
+
+        if (config->port == 0) {
+                return g_steal_pointer(&with_own);
+        }
+        g_autoptr(Environment) port = port_of(config);
+        return environment_merge(with_own, port);
 }
 
 static void add_all(GPtrArray *words, char *const *more) {

@@ -9,6 +9,7 @@
 #include "config/package-version.h"
 #include "core/file-names.h"
 #include "core/interpreter.h"
+#include "manager/app-interpreter.h"
 #include "manager/manager-internal.h"
 #include "platform/program-lookup.h"
 
@@ -111,20 +112,34 @@ static int locate_script(PlanContext *context, Error *error) {
         return refuse(error, "script", context->plan.exec_path, -ENOENT);
 }
 
-/* "none", or the name of an interpreter: as declared, by extension, or node for what cannot run by itself.
- */
-static const char *choose_interpreter(const PlanContext *context, const ProgramFile *file) {
+/* "none", or an interpreter: as declared, by extension, as the first line of a script says that may not be
+ * executed, or node for what cannot run by itself. */
+static char *choose_interpreter(
+                const PlanContext *context, const ProgramFile *file, const char **ret_extension) {
         if (context->config->interpreter) {
-                return context->config->interpreter;
+                return g_strdup(context->config->interpreter);
         }
-        const char *by_extension = interpreter_for_extension(file_name_extension(context->plan.exec_path));
+        const char *extension = file_name_extension(context->plan.exec_path);
+        const char *by_extension = interpreter_for_extension(extension);
         if (by_extension) {
-                return by_extension;
+                *ret_extension = extension;
+                return g_strdup(by_extension);
         }
-        return file->executable || file->self_contained ? "none" : "node";
+        char *by_line = file->executable ? NULL : app_interpreter_of_script(context->plan.exec_path);
+        if (by_line) {
+                return by_line;
+        }
+        return g_strdup(file->executable || file->self_contained ? "none" : "node");
 }
 
 static int plan_script(PlanContext *context, Error *error) {
+        const InterpreterPlaces places = {
+                .search_path = context->search_path,
+                .cwd = context->plan.cwd,
+                .home = context->user->home,
+                .nvm_dir = app_variable(context, "NVM_DIR"),
+        };
+        const char *extension = NULL;
         ProgramFile file;
 
         int r = locate_script(context, error);
@@ -136,32 +151,22 @@ static int plan_script(PlanContext *context, Error *error) {
         if (r < 0) {
                 return refuse(error, "script", context->plan.exec_path, r);
         }
-        const char *interpreter = choose_interpreter(context, &file);
-        if (strcmp(interpreter, "none") == 0) {
-                if (!file.executable) {
-                        return refuse(error, "script", context->plan.exec_path, -EACCES);
-                }
-                context->plan.interpreter = g_strdup("none");
-                context->plan.program = g_strdup(context->plan.exec_path);
-                return 0;
+        g_autofree char *interpreter = choose_interpreter(context, &file, &extension);
+        if (strcmp(interpreter, "none") != 0) {
+                return app_interpreter_find(
+                                &places,
+                                interpreter,
+                                extension,
+                                &context->plan.interpreter,
+                                &context->plan.program,
+                                error);
         }
-        context->plan.interpreter = g_strdup(interpreter);
-        g_autofree char *where = strchr(interpreter, '/') ? file_name_resolve(
-                                                                            interpreter,
-                                                                            context->plan.cwd,
-                                                                            context->user->home)
-                                                          : g_strdup(interpreter);
-        r = program_find(where, context->search_path, &context->plan.program);
-        if (r < 0) {
-                g_autofree char *quoted = error_quote(interpreter);
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "interpreter: %s: is not an executable file%s",
-                                quoted,
-                                strchr(interpreter, '/') ? "" : " in PATH");
+        if (!file.executable) {
+                return refuse(error, "script", context->plan.exec_path, -EACCES);
         }
-        return 0;
+        context->plan.interpreter = g_steal_pointer(&interpreter);
+        context->plan.program = g_strdup(context->plan.exec_path);
+        return app_interpreter_check_script(&places, context->plan.exec_path, error);
 }
 
 /* The file of a user, or the default in the folder of the instance. */

@@ -11,7 +11,29 @@ Command *command_new(CommandVerb verb, Operation *operation) {
         Command *command = g_new0(Command, 1);
         command->verb = verb;
         command->operation = operation;
+        command->asked = operation && operation_get_caller(operation, &command->uid);
         return command;
+}
+
+static const char *verb_name(CommandVerb verb) {
+        static const char *const names[] = {
+                [COMMAND_START] = "start",
+                [COMMAND_RESTART] = "restart",
+                [COMMAND_STOP] = "stop",
+                [COMMAND_DELETE] = "delete",
+        };
+        return names[verb];
+}
+
+static void remember_command(Process *process, const Command *command) {
+        manager_remember(
+                        process,
+                        (HistoryEntry){
+                                        .kind = HISTORY_COMMAND,
+                                        .asked = command->asked,
+                                        .uid = command->uid,
+                                        .verb = (char *) verb_name(command->verb),
+                        });
 }
 
 static void command_free(Command *command) {
@@ -117,18 +139,20 @@ static void begin_start(ProcessHandle *handle, Command *command) {
         case PROCESS_WAITING_RESTART:
                 command_take_over(handle, command);
                 process_take_reason(process, g_strdup("started by command"));
-                lifecycle_input_and_invalidate(handle, INPUT_START);
+                lifecycle_input_and_invalidate(handle, gone_start_input(process));
                 return;
         case PROCESS_PLACING:
         case PROCESS_EXECUTING:
+        case PROCESS_PREPARING:
                 command->launching = true; /* an automatic restart is on its way to what is wanted */
                 return;
         case PROCESS_STOPPING:
         case PROCESS_CLEANING:
         case PROCESS_KILLING:
+        case PROCESS_FINISHING:
         case _PROCESS_STATE_MAX:
         default:
-                return; /* when the last one has gone, lifecycle.c launches for us */
+                return; /* when the last one has gone, gone.c launches for us */
         }
 }
 
@@ -139,7 +163,7 @@ static void begin_restart(ProcessHandle *handle, Command *command) {
         }
         command_take_over(handle, command);
         process_take_reason(handle->process, g_strdup("restarted by command"));
-        lifecycle_input_and_invalidate(handle, INPUT_START);
+        lifecycle_input_and_invalidate(handle, gone_start_input(handle->process));
 }
 
 static void begin_stop(ProcessHandle *handle, Command *command) {
@@ -181,6 +205,7 @@ void command_submit_and_invalidate(ProcessHandle *handle, Command *command) {
         if (!is_start(command)) {
                 command_cancel_starts(handle, ERROR_CANCELLED, "a stop came before it was started");
         }
+        remember_command(handle->process, command);
         g_queue_push_tail(&handle->commands, command);
         begin_next_and_invalidate(handle);
 }

@@ -51,7 +51,18 @@ static IsolationGroupSpec group_spec(ProcessHandle *handle) {
         };
 }
 
+/* While the service manager stops us it starts no scope before us: each would wait for our end, and we for
+ * it. A post_stop runs beside us then, and what it leaves the service manager ends with our own cgroup. */
+static bool goes_without_group(const ProcessHandle *handle) {
+        const Manager *manager = handle->manager;
+
+        return manager->shutting_down && strcmp(isolation_name(manager->isolation), "scope") == 0;
+}
+
 static int make_group(ProcessHandle *handle) {
+        if (goes_without_group(handle)) {
+                return 0;
+        }
         handle->manager->generation++;
         IsolationGroupSpec spec = group_spec(handle);
         int r = isolation_group_new(handle->manager->isolation, &spec, &handle->group);
@@ -68,8 +79,10 @@ static const char *path_or_null(const char *path) {
 
 static int make_child(ProcessHandle *handle) {
         Process *process = handle->process;
-        g_autoptr(Environment) environment = app_environment_make(handle->manager, process);
-        g_auto(GStrv) argv = app_argv_make(process);
+        g_autoptr(Environment) own_environment = app_environment_make(handle->manager, process);
+        g_autoptr(Environment) environment = hook_environment_make(handle, own_environment);
+        bool main = handle->phase == PHASE_MAIN;
+        g_auto(GStrv) argv = main ? app_argv_make(process) : hook_argv_make(handle);
         g_autofree char **envp = g_new0(char *, environment_count(environment) + 1);
 
         for (size_t i = 0; i < environment_count(environment); i++) {
@@ -83,17 +96,18 @@ static int make_child(ProcessHandle *handle) {
                 .n_groups = (size_t) owner->n_groups,
         };
         ExecPlan plan = {
-                .path = process->program,
+                .path = main ? process->program : "/bin/sh",
                 .argv = argv,
                 .envp = envp,
                 .cwd = process->cwd,
                 .out_path = path_or_null(process->out_log_path),
                 .error_path = path_or_null(process->error_log_path),
-                .pid_path = process->pid_path,
+                .pid_path = main ? process->pid_path : NULL,
                 .user = handle->manager->system ? &user : NULL,
                 .nofile = handle->manager->nofile,
         };
-        int r = spawn_gated(&plan, isolation_group_birth_fd(handle->group), &handle->child);
+        int birth_fd = handle->group ? isolation_group_birth_fd(handle->group) : -EBADF;
+        int r = spawn_gated(&plan, birth_fd, &handle->child);
         if (r < 0) {
                 return fail(handle, r, "no child can be made");
         }
@@ -121,6 +135,8 @@ int launch_spawn(ProcessHandle *handle) {
 
         error_clear(&handle->launch_error);
         handle->executing = handle->launched = handle->placed = handle->stored = false;
+        handle->hook_executed = false;
+        handle->hook_status = EXIT_STATUS_NONE;
         handle->cpu_sample_boottime_usec = 0;
         int r = make_group(handle);
         if (r >= 0) {
@@ -138,10 +154,10 @@ int launch_spawn(ProcessHandle *handle) {
                 }
                 return r;
         }
-        process_set_pid(process, handle->child.pid);
+        process_set_pid(process, handle->phase == PHASE_MAIN ? handle->child.pid : 0);
         manager_state_keep_pidfd(handle);
         manager_state_save(handle);
-        r = isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd);
+        r = handle->group ? isolation_group_place(handle->group, handle->child.pid, handle->child.pidfd) : 1;
         return r == 0 ? 0 : launch_placed(handle, r);
 }
 
@@ -153,10 +169,12 @@ int launch_placed(ProcessHandle *handle, int result) {
         if (result < 0) {
                 return fail(handle, result, "it cannot be put into its cgroup");
         }
-        process_set_group(
-                        handle->process,
-                        isolation_group_unit(handle->group),
-                        isolation_group_path(handle->group));
+        if (handle->group) {
+                process_set_group(
+                                handle->process,
+                                isolation_group_unit(handle->group),
+                                isolation_group_path(handle->group));
+        }
         handle->placed = true;
         manager_state_save(handle);
         int r = manager_state_barrier(handle, on_stored);
@@ -267,7 +285,7 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
                 handle->child.pidfd = pidfd;
                 handle->child.pid = pid;
                 handle->main_alive = true;
-                process_set_pid(process, pid);
+                process_set_pid(process, handle->phase == PHASE_MAIN ? pid : 0);
         } else {
                 (void) close_fd(pidfd);
                 process_set_pid(process, 0);

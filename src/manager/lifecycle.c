@@ -6,7 +6,6 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "core/restart-policy.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/process-record.h"
@@ -38,6 +37,7 @@ void process_handle_free(ProcessHandle *handle) {
         isolation_group_release(handle->group);
         (void) sd_event_source_disable_unref(handle->timer);
         error_clear(&handle->launch_error);
+        error_clear(&handle->main_error);
         g_free(handle);
 }
 
@@ -99,6 +99,32 @@ static void kill_now(ProcessHandle *handle) {
         }
 }
 
+/* What the state that was entered launches. */
+static void set_phase(ProcessHandle *handle) {
+        switch (handle->process->state) {
+        case PROCESS_PREPARING:
+                handle->phase = PHASE_PRE_START;
+                handle->ran = false;
+                break;
+        case PROCESS_FINISHING:
+                handle->phase = PHASE_POST_STOP;
+                break;
+        case PROCESS_STOPPED:
+        case PROCESS_ERRORED:
+        case PROCESS_WAITING_RESTART:
+        case PROCESS_PLACING:
+        case PROCESS_EXECUTING:
+        case PROCESS_ONLINE:
+        case PROCESS_STOPPING:
+        case PROCESS_CLEANING:
+        case PROCESS_KILLING:
+        case _PROCESS_STATE_MAX:
+        default:
+                handle->phase = PHASE_MAIN;
+                break;
+        }
+}
+
 /* Perform what the table says. Returns the input that follows at once, or -1. */
 static int perform(ProcessHandle *handle, unsigned actions) {
         Process *process = handle->process;
@@ -109,6 +135,12 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         }
         if (actions & ACTION_ARM_LAUNCH_TIMER) {
                 arm_timer(handle, handle->manager->settings->launch_timeout_usec);
+        }
+        if (actions & ACTION_SPAWN) {
+                set_phase(handle);
+        }
+        if (actions & ACTION_ARM_HOOK_TIMER) {
+                arm_timer(handle, hook_timeout_usec(handle));
         }
         if (actions & ACTION_SPAWN) {
                 int r = launch_spawn(handle);
@@ -129,6 +161,7 @@ static int perform(ProcessHandle *handle, unsigned actions) {
                 }
         }
         if (actions & ACTION_SIGNAL) {
+                handle->child.gate_fd = close_fd(handle->child.gate_fd); /* of a hook that still waits */
                 signal_group(handle, process->config->kill_signal, false);
         }
         if (actions & ACTION_KILL) {
@@ -137,7 +170,8 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         if (actions & ACTION_ARM_KILL_TIMER) {
                 bool killing = process->state == PROCESS_KILLING;
                 uint64_t wait_usec = killing ? KILL_RETRY_USEC : process->config->kill_timeout_usec;
-                arm_timer(handle, handle->group ? wait_usec : 0); /* without one there is nothing to end */
+                /* Without any of the two there is nothing to end. */
+                arm_timer(handle, handle->group || handle->main_alive ? wait_usec : 0);
         }
         if (actions & ACTION_ARM_RESTART_TIMER) {
                 uint64_t now_usec = now_realtime_usec();
@@ -174,73 +208,10 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
         shutdown_check(manager);
 }
 
-/* Nothing is left: what follows is chosen here, by the command that waits or else by the policy. */
-static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
-        Process *process = handle->process;
-        uint64_t uptime_usec = now_boottime_usec() - process->start_boottime_usec;
-        RestartDecision decision = restart_policy_decide(
-                        process->config, process->unstable_restarts, launched, uptime_usec);
-        g_autofree char *what =
-                        launched ? exit_status_describe(process->exit_status)
-                                 : g_strdup(handle->launch_error.message ? handle->launch_error.message
-                                                                         : "could not be launched");
-
-        process_set_unstable_restarts(process, decision.unstable_restarts);
-        switch (decision.verdict) {
-        case RESTART_NEVER:
-                process_take_reason(process, g_strdup_printf("%s; autorestart is off", what));
-                return launched ? INPUT_GONE_STOPPED : INPUT_GONE_ERRORED;
-        case RESTART_GIVE_UP:
-                process_take_reason(
-                                process,
-                                g_strdup_printf("%s; given up after %" PRIu32 " unstable exits in a row",
-                                                what,
-                                                decision.unstable_restarts));
-                return INPUT_GONE_ERRORED;
-        case RESTART_NOW:
-        default:
-                process_take_reason(process, g_strdup_printf("%s; restarted", what));
-                process_count_restart(process);
-                manager_emit(handle->manager, process, EVENT_RESTART, false);
-                return INPUT_GONE_AGAIN;
-        }
-}
-
-static ProcessInput choose_gone_input(ProcessHandle *handle, bool launched) {
-        Process *process = handle->process;
-        Command *command = command_active(handle);
-
-        if (handle->manager->shutting_down) {
-                return INPUT_GONE_STOPPED;
-        }
-        if (!command) {
-                return follow_policy(handle, launched);
-        }
-        if (command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE) {
-                return INPUT_GONE_STOPPED;
-        }
-        if (!command->launching) {
-                if (command->verb == COMMAND_RESTART) {
-                        process_count_restart(process);
-                        process_take_reason(process, g_strdup("restarted by command"));
-                }
-                command_take_over(handle, command);
-                return INPUT_GONE_AGAIN;
-        }
-        process_take_reason(
-                        process,
-                        g_strdup(handle->launch_error.message ? handle->launch_error.message
-                                                              : "could not be launched"));
-        return INPUT_GONE_ERRORED;
-}
-
 static void on_gone_and_invalidate(ProcessHandle *handle) {
-        bool launched = handle->launched;
-
         isolation_group_release(g_steal_pointer(&handle->group));
         process_set_group(handle->process, "", "");
-        handle->launched = false;
-        lifecycle_input_and_invalidate(handle, choose_gone_input(handle, launched));
+        lifecycle_input_and_invalidate(handle, gone_choose_input(handle));
 }
 
 static bool is_gone(ProcessHandle *handle) {
@@ -258,7 +229,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 process_set_next_restart(process, 0);
                 process_count_restart(process);
                 manager_emit(handle->manager, process, EVENT_RESTART, false);
-                lifecycle_input_and_invalidate(handle, INPUT_START);
+                lifecycle_input_and_invalidate(handle, gone_start_input(process));
         } else if (is_gone(handle)) {
                 on_gone_and_invalidate(handle); /* it could not be spawned */
         } else {
@@ -267,6 +238,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                                         &handle->launch_error,
                                         ERROR_SPAWN_FAILED,
                                         "not executed within launch_timeout");
+                } else if (process_state_is_hook(process->state)) {
+                        (void) error_set(
+                                        &handle->launch_error,
+                                        ERROR_SPAWN_FAILED,
+                                        "did not end within %s_timeout",
+                                        hook_name(handle->phase));
                 }
                 lifecycle_input_and_invalidate(handle, INPUT_TIMEOUT);
         }
@@ -280,6 +257,11 @@ static bool take_report(ProcessHandle *handle, int *ret_result) {
 
         *ret_result = r;
         if (r <= 0) {
+                return false;
+        }
+        handle->ran = true;
+        if (handle->phase != PHASE_MAIN) {
+                handle->hook_executed = true;
                 return false;
         }
         handle->launched = true;
@@ -296,15 +278,20 @@ static void go_online_and_invalidate(ProcessHandle *handle) {
                 return; /* it is being killed already */
         }
         (void) perform(handle, (unsigned) actions);
+        manager_remember(process, (HistoryEntry){ .kind = HISTORY_ONLINE });
         manager_state_save(handle);
         manager_emit(handle->manager, process, EVENT_ONLINE, false);
         command_settle_and_invalidate(handle);
 }
 
+static bool is_being_placed(const Process *process) {
+        return process->state == PROCESS_PLACING || process_state_is_hook(process->state);
+}
+
 void lifecycle_on_placed(ProcessHandle *handle, int result) {
         int r = launch_placed(handle, result);
 
-        if (handle->process->state == PROCESS_PLACING && (r != 0)) {
+        if (is_being_placed(handle->process) && r != 0) {
                 lifecycle_input_and_invalidate(handle, r < 0 ? INPUT_LAUNCH_FAILED : INPUT_PLACED);
         } else if (handle->process->state == PROCESS_KILLING) {
                 isolation_group_kill(handle->group); /* it came there while it was being given up */
@@ -313,7 +300,7 @@ void lifecycle_on_placed(ProcessHandle *handle, int result) {
 
 void lifecycle_on_stored(ProcessHandle *handle) {
         handle->stored = true;
-        if (handle->process->state == PROCESS_PLACING && handle->placed) {
+        if (is_being_placed(handle->process) && handle->placed) {
                 lifecycle_input_and_invalidate(handle, INPUT_PLACED);
         }
 }
@@ -323,8 +310,11 @@ void lifecycle_on_report(ProcessHandle *handle) {
 
         if (take_report(handle, &r)) {
                 go_online_and_invalidate(handle);
-        } else if (r < 0 && handle->process->state == PROCESS_EXECUTING) {
+        } else if (r < 0 && (handle->process->state == PROCESS_EXECUTING ||
+                             process_state_is_hook(handle->process->state))) {
                 lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
+        } else if (r > 0 && process_state_is_hook(handle->process->state)) {
+                lifecycle_input_and_invalidate(handle, INPUT_EXECUTED);
         }
 }
 
@@ -332,11 +322,24 @@ static void after_main_exit_and_invalidate(ProcessHandle *handle) {
         if (is_gone(handle)) {
                 on_gone_and_invalidate(handle);
         } else if (handle->process->state == PROCESS_EXECUTING ||
-                   handle->process->state == PROCESS_PLACING) {
+                   handle->process->state == PROCESS_PLACING ||
+                   (process_state_is_hook(handle->process->state) && !handle->hook_executed)) {
                 lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
         } else {
                 lifecycle_input_and_invalidate(handle, INPUT_EXITED);
         }
+}
+
+static void remember_exit(Process *process) {
+        g_autofree char *how = exit_status_describe(process->exit_status);
+
+        manager_remember(
+                        process,
+                        (HistoryEntry){
+                                        .kind = HISTORY_EXIT,
+                                        .exit_status = process->exit_status,
+                                        .text = how,
+                        });
 }
 
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
@@ -347,6 +350,7 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
         if (handle->result_source && take_report(handle, &r) && process->state == PROCESS_EXECUTING) {
                 (void) process_step(process, INPUT_EXECUTED);
                 disarm_timer(handle);
+                manager_remember(process, (HistoryEntry){ .kind = HISTORY_ONLINE });
                 manager_emit(handle->manager, process, EVENT_ONLINE, false);
                 Command *command = command_active(handle);
                 if (command && command->launching) {
@@ -355,6 +359,10 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
         }
         if (handle->launched) {
                 process_set_exit_status(process, exit_status_from_wait(code, status));
+                handle->exited_boottime_usec = now_boottime_usec();
+                remember_exit(process);
+        } else {
+                handle->hook_status = exit_status_from_wait(code, status);
         }
         launch_end_child(handle);
         if (handle->launched) {
@@ -379,6 +387,18 @@ static void resume_goal(ProcessHandle *handle, const ProcessRecord *record) {
         if (record->goal > RECORD_GOAL_NONE && record->goal < ELEMENTS(verbs)) {
                 command_resume(handle, verbs[record->goal]);
         }
+        if (handle->phase == PHASE_PRE_START && command_active(handle)) {
+                command_active(handle)->launching = record->launching;
+        }
+}
+
+static void take_launch_over(ProcessHandle *handle, const ProcessRecord *record) {
+        handle->phase = record->phase < _LAUNCH_PHASE_MAX ? (LaunchPhase) record->phase : PHASE_MAIN;
+        handle->ran = record->ran || record->launched;
+        handle->hook_executed = record->hook_executed;
+        handle->hook_status = EXIT_STATUS_NONE;
+        handle->main_launched = record->main_launched;
+        handle->exited_boottime_usec = record->exited_boottime_usec;
 }
 
 /* What was launched and had not been heard of: executed by now if it lives, for the gate was open; or ended
@@ -388,7 +408,7 @@ static void adopt_launching(ProcessHandle *handle, const ProcessRecord *record) 
         bool executed = record->state == PROCESS_EXECUTING && handle->main_alive;
 
         if (executed) {
-                handle->launched = true;
+                handle->launched = handle->ran = true;
                 process->state = PROCESS_ONLINE;
                 process_set_started(process, now_realtime_usec(), now_boottime_usec());
                 return;
@@ -408,6 +428,10 @@ static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
 
         if (process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING) {
                 adopt_launching(handle, record);
+        } else if (!handle->main_alive && process_state_is_hook(process->state)) {
+                process->state = PROCESS_KILLING;
+                kill_now(handle);
+                arm_timer(handle, 0);
         } else if (!handle->main_alive && process->state == PROCESS_ONLINE) {
                 /* Nobody has its pidfd: what is left of it, if anything, goes, and it is launched anew. */
                 command_resume(handle, COMMAND_START);
@@ -427,8 +451,10 @@ static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
 
 void lifecycle_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
         Process *process = handle->process;
-        uint64_t now_usec = now_realtime_usec();
+        uint64_t now_usec = now_boottime_usec();
 
+        manager_remember(process, (HistoryEntry){ .kind = HISTORY_TAKEN_OVER });
+        take_launch_over(handle, record);
         resume_goal(handle, record);
         if (process_state_is_alive(process->state)) {
                 launch_adopt(handle, record, pidfd);
@@ -437,7 +463,7 @@ void lifecycle_adopt(ProcessHandle *handle, const ProcessRecord *record, int pid
         }
         (void) close_fd(pidfd);
         if (process->state == PROCESS_WAITING_RESTART) {
-                uint64_t due_usec = process->next_restart_realtime_usec;
+                uint64_t due_usec = record->deadline_boottime_usec;
                 arm_timer(handle, due_usec > now_usec ? due_usec - now_usec : 0);
         } else if (command_active(handle)) {
                 arm_timer(handle, 0); /* the command was at its end, or at its beginning */

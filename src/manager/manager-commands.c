@@ -5,6 +5,7 @@
 #include "basic/signal-util.h"
 #include "core/target.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
 
 #include <inttypes.h>
 #include <sys/pidfd.h>
@@ -32,8 +33,9 @@ static int check_change(
                 Change *change,
                 Error *error) {
         change->config = app_config_copy(process->config);
+        /* As a whole: a variable that the caller has no more is gone. */
         change->caller_env =
-                        request->caller_env
+                        request->update_env
                                         ? app_environment_base(manager, process->owner, request->caller_env)
                                         : environment_ref(process->caller_env);
         for (guint i = 0; i < request->attributes->len; i++) {
@@ -93,6 +95,7 @@ int manager_submit(
                 return r;
         }
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        operation_set_caller(operation, call->caller.uid);
         for (guint i = 0; i < processes->len; i++) {
                 operation_expect(operation, ((const Process *) processes->pdata[i])->id);
         }
@@ -101,11 +104,10 @@ int manager_submit(
                 Command *command = command_new(verb, operation);
                 if (launches) {
                         Change *change = &g_array_index(changes, Change, i);
-                        bool new_env = request->caller_env && request->update_env;
                         command_set_config(
                                         command,
                                         change->config,
-                                        new_env ? change->caller_env : NULL,
+                                        request->update_env ? change->caller_env : NULL,
                                         &change->plan);
                 }
                 command_submit_and_invalidate(process->handle, command);
@@ -183,6 +185,19 @@ static void send_to(Process *process, int number, Error *error) {
         }
 }
 
+static void remember_signal(Process *process, const ManagerCall *call, const char *name) {
+        manager_remember(
+                        process,
+                        (HistoryEntry){
+                                        .kind = HISTORY_SIGNAL,
+                                        .asked = true,
+                                        .uid = call->caller.uid,
+                                        .verb = (char *) "signal",
+                                        .text = (char *) name,
+                        });
+        manager_state_save(process->handle);
+}
+
 int manager_send_signal(
                 Manager *manager,
                 const ManagerCall *call,
@@ -214,6 +229,9 @@ int manager_send_signal(
                 Process *process = processes->pdata[i];
                 g_auto(Error) failure = { 0 };
                 send_to(process, number, &failure);
+                if (failure.code == ERROR_NONE) {
+                        remember_signal(process, call, signal_to_name(number));
+                }
                 operation_finish(operation, process->id, &failure);
         }
         if (ret) {

@@ -24,7 +24,9 @@ typedef struct Command {
         Operation *operation; /* weak: answered by command_finish(); NULL: nobody waits */
         bool begun;
         bool launching; /* what is being launched is its doing */
-        bool fresh;     /* made the process: if it cannot be launched there is none */
+        bool asked;     /* the next one says by whom */
+        uid_t uid;
+        bool fresh; /* made the process: if it cannot be launched there is none */
         bool had_effect;
 
         /* A new configuration to be taken at the launch; NULL: none. */
@@ -33,11 +35,21 @@ typedef struct Command {
         ProcessPlan plan;
 } Command;
 
+/* What a launch is of. */
+typedef enum LaunchPhase {
+        PHASE_MAIN,
+        PHASE_PRE_START,
+        PHASE_POST_STOP,
+        _LAUNCH_PHASE_MAX,
+} LaunchPhase;
+
 /* The blobs of a process in the state store. */
 typedef struct SavedBlobs {
         const AppConfig *of; /* the config that they were made of; NULL: none yet */
         struct SharedEnvironment *environment;
         StateBlob config, plan;
+        StateBlob history;
+        uint64_t history_version; /* that it was made of, 0: none yet */
 } SavedBlobs;
 
 /* The manager's side of a process: its commands, and the current start with its child and timers. */
@@ -53,8 +65,16 @@ typedef struct ProcessHandle {
         sd_event_source *result_source;
         bool main_alive; /* the child is not reaped */
         bool executing;  /* it said so, right before execve() */
-        bool launched;   /* execve() succeeded */
+        bool launched;   /* execve() of the main program succeeded */
         Error launch_error;
+        uint64_t exited_boottime_usec; /* when the main program ended */
+
+        LaunchPhase phase;      /* of what is launched */
+        bool ran;               /* something of this start was executed: post_stop is due */
+        bool hook_executed;     /* this and the next are of the current hook */
+        ExitStatus hook_status; /* EXIT_STATUS_NONE: not told */
+        bool main_launched;     /* this and the next are kept while post_stop runs */
+        Error main_error;       /* why the launch failed */
 
         uint64_t deadline_boottime_usec; /* of the timer, 0: not armed */
         bool placed;                     /* in its group */
@@ -82,6 +102,7 @@ struct Manager {
         struct rlimit nofile; /* what processes get */
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
+        struct SavedLists *lists;
         bool detached; /* we end, and the processes stay */
         bool shutting_down;
         int exit_code;
@@ -107,6 +128,10 @@ int manager_add_process(
                 Process **ret,
                 Error *error);
 void manager_remove_process_and_invalidate(Manager *manager, Process *process);
+
+/* saved-lists.c */
+void saved_lists_init(Manager *manager);
+void saved_lists_free(Manager *manager);
 
 /* manager-shutdown.c */
 void shutdown_check(Manager *manager);
@@ -160,6 +185,27 @@ void command_cancel_starts(ProcessHandle *handle, ErrorCode code, const char *me
 void command_settle_and_invalidate(ProcessHandle *handle);
 /* Its configuration becomes that of the process, and what is launched from now on is its doing. */
 void command_take_over(ProcessHandle *handle, Command *command);
+
+/* gone.c */
+/* One more event in the history of a process, as of now. */
+void manager_remember(Process *process, HistoryEntry entry);
+/* The input that starts it: with pre_start if it has one. */
+ProcessInput gone_start_input(const Process *process);
+/* Nothing of the launch is left: what follows. */
+ProcessInput gone_choose_input(ProcessHandle *handle);
+
+/* hooks.c */
+typedef enum HookResult {
+        HOOK_DONE,
+        HOOK_FAILED,  /* launch_error says why */
+        HOOK_UNKNOWN, /* an earlier supervisor began it */
+} HookResult;
+const char *hook_name(LaunchPhase phase);
+uint64_t hook_timeout_usec(const ProcessHandle *handle);
+char **hook_argv_make(const ProcessHandle *handle);
+/* What the hook of the phase finds beside the environment of the app. */
+Environment *hook_environment_make(const ProcessHandle *handle, Environment *environment);
+HookResult hook_take_result(ProcessHandle *handle);
 
 /* lifecycle.c */
 ProcessHandle *process_handle_new(Manager *manager, Process *process);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Start and StartJson: from what a caller declares to commands. Everything is checked before anything is
- * registered or touched. */
+/* Start: from what a caller declares to commands. Everything is checked before anything is registered or
+ * touched. */
 
-#include "config/ecosystem.h"
 #include "core/file-names.h"
 #include "core/target.h"
-#include "manager/manager-internal.h"
+#include "manager/start-internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -15,26 +14,11 @@ enum {
         DERIVED_NAME_BYTES_MAX = 200,
 };
 
-/* An app that has passed all checks. */
-typedef struct CheckedApp {
-        AppConfig *config;
-        Environment *caller_env; /* for what is made new */
-        ProcessPlan plan;
-        GPtrArray *existing; /* of Process: those of its name */
-} CheckedApp;
-
-static void checked_app_done(CheckedApp *app) {
+void checked_app_done(CheckedApp *app) {
         app_config_unref(app->config);
         environment_unref(app->caller_env);
         process_plan_done(&app->plan);
         g_clear_pointer(&app->existing, g_ptr_array_unref);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckedApp, checked_app_done)
-
-static void free_checked_app(void *app) {
-        checked_app_done(app);
-        g_free(app);
 }
 
 static int apply_attributes(AppConfig *config, const Request *request, Error *error) {
@@ -48,15 +32,12 @@ static int apply_attributes(AppConfig *config, const Request *request, Error *er
         return 0;
 }
 
-static void set_text(AppConfig *config, const char *attribute, const char *text) {
-        g_autoptr(Value) value = value_new_string(text);
-        (void) app_config_set_by_name(config, attribute, value, NULL);
-}
-
 /* A shell command is its own name; a script is known by its file name. */
-static int name_by_script(AppConfig *config, Error *error) {
+int checked_app_name(CheckedApp *app, Error *error) {
+        AppConfig *config = app->config;
+
         if (config->name || !config->script) {
-                return 0;
+                return app_config_apply_prefix(config, error);
         }
         bool command = strchr(config->script, ' ') != NULL;
         g_autofree char *stem = command ? g_strdup(config->script) : file_name_stem(config->script);
@@ -69,7 +50,8 @@ static int name_by_script(AppConfig *config, Error *error) {
                 *c = g_ascii_iscntrl(*c) ? ' ' : *c;
         }
         g_autoptr(Value) value = value_new_string(stem);
-        return app_config_set_by_name(config, "name", value, error);
+        int r = app_config_set_by_name(config, "name", value, error);
+        return r < 0 ? r : app_config_apply_prefix(config, error);
 }
 
 static GPtrArray *processes_of_name(Manager *manager, uid_t owner, const char *name) {
@@ -84,8 +66,8 @@ static GPtrArray *processes_of_name(Manager *manager, uid_t owner, const char *n
         return found;
 }
 
-static int check_app(Manager *manager, uid_t owner, CheckedApp *app, Error *error) {
-        int r = name_by_script(app->config, error);
+int checked_app_check(Manager *manager, uid_t owner, CheckedApp *app, Error *error) {
+        int r = checked_app_name(app, error);
         if (r >= 0) {
                 r = app_config_check(app->config, error);
         }
@@ -113,7 +95,7 @@ static void plan_copy(const ProcessPlan *plan, ProcessPlan *ret) {
         };
 }
 
-static void submit_existing(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation) {
+void checked_app_submit(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation) {
         for (guint i = 0; i < app->existing->len; i++) {
                 Process *process = app->existing->pdata[i];
                 g_auto(ProcessPlan) plan = { 0 };
@@ -126,8 +108,7 @@ static void submit_existing(const CheckedApp *app, CommandVerb verb, bool update
         }
 }
 
-/* start=false: they only take the new configuration. */
-static void reconfigure_existing(Manager *manager, const CheckedApp *app, Operation *operation) {
+void checked_app_reconfigure(Manager *manager, const CheckedApp *app, Operation *operation) {
         for (guint i = 0; i < app->existing->len; i++) {
                 Process *process = app->existing->pdata[i];
                 g_auto(ProcessPlan) plan = { 0 };
@@ -140,7 +121,7 @@ static void reconfigure_existing(Manager *manager, const CheckedApp *app, Operat
         }
 }
 
-static int submit_new(
+int checked_app_register(
                 Manager *manager,
                 uid_t owner,
                 CheckedApp *app,
@@ -155,7 +136,7 @@ static int submit_new(
                 return r;
         }
         operation_expect(operation, process->id);
-        if (!request->start) {
+        if (!request->start || !app->config->autostart) {
                 process_take_reason(process, g_strdup("registered, not started"));
                 manager_notify_changes(manager, process);
                 operation_finish(operation, process->id, NULL);
@@ -167,16 +148,15 @@ static int submit_new(
         return 0;
 }
 
-/* Online, or on its way there; what is ending can be started: the start waits for the end. */
-static bool is_running(const Process *process) {
+bool process_is_running(const Process *process) {
         return process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING ||
-               process->state == PROCESS_ONLINE;
+               process->state == PROCESS_PREPARING || process->state == PROCESS_ONLINE;
 }
 
 static const Process *first_running(const GPtrArray *processes) {
         for (guint i = 0; i < processes->len; i++) {
                 const Process *process = processes->pdata[i];
-                if (is_running(process)) {
+                if (process_is_running(process)) {
                         return process;
                 }
         }
@@ -211,7 +191,7 @@ static int start_declared(
                 r = apply_attributes(app.config, request, error);
         }
         if (r >= 0) {
-                r = check_app(manager, call->caller.uid, &app, error);
+                r = checked_app_check(manager, call->caller.uid, &app, error);
         }
         if (r < 0) {
                 return r;
@@ -221,12 +201,13 @@ static int start_declared(
                 return refuse_running(running, error);
         }
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        operation_set_caller(operation, call->caller.uid);
         if (app.existing->len > 0 && !request->force && !request->start) {
-                reconfigure_existing(manager, &app, operation);
+                checked_app_reconfigure(manager, &app, operation);
         } else if (app.existing->len > 0 && !request->force) {
-                submit_existing(&app, COMMAND_START, true, operation);
+                checked_app_submit(&app, COMMAND_START, true, operation);
         } else {
-                r = submit_new(manager, call->caller.uid, &app, request, operation, error);
+                r = checked_app_register(manager, call->caller.uid, &app, request, operation, error);
                 if (r < 0) {
                         operation_forget(operation);
                 }
@@ -260,7 +241,7 @@ static int start_existing(
 
         for (guint i = 0; i < processes->len; i++) {
                 Process *process = processes->pdata[i];
-                if (!is_running(process)) {
+                if (!process_is_running(process)) {
                         g_ptr_array_add(idle, process);
                 }
         }
@@ -319,127 +300,4 @@ int manager_start_target(
                 r = target_resolve(manager->registry, &call->caller, target, &processes, error);
         }
         return r < 0 ? r : manager_submit(manager, call, processes, COMMAND_START, &request, ret, error);
-}
-
-/* One app of a document. Messages say which. */
-static int check_declared(
-                Manager *manager,
-                const ManagerCall *call,
-                const Value *declaration,
-                const Request *request,
-                CheckedApp *app,
-                Error *error) {
-        app->config = app_config_new();
-        app->caller_env = app_environment_base(manager, call->caller.uid, request->caller_env);
-        if (request->cwd) {
-                set_text(app->config, "cwd", request->cwd);
-        }
-        for (guint i = 0; i < declaration->entries->len; i++) {
-                const ValueEntry *entry = &g_array_index(declaration->entries, ValueEntry, i);
-                int r = app_config_set_by_name(app->config, entry->key, entry->value, error);
-                if (r < 0) {
-                        return r;
-                }
-        }
-        if (request->cwd && app->config->cwd) {
-                g_autofree char *cwd = file_name_resolve(
-                                app->config->cwd,
-                                request->cwd,
-                                manager_user(manager, call->caller.uid)->home);
-                set_text(app->config, "cwd", cwd);
-        }
-        return check_app(manager, call->caller.uid, app, error);
-}
-
-static bool is_wanted(const Request *request, const CheckedApp *app) {
-        return !request->only || g_strv_contains((const char *const *) request->only, app->config->name);
-}
-
-static int refuse_twice(const GPtrArray *apps, const CheckedApp *app, Error *error) {
-        for (guint i = 0; i < apps->len; i++) {
-                const CheckedApp *other = apps->pdata[i];
-                if (strcmp(other->config->name, app->config->name) == 0) {
-                        return error_set(
-                                        error,
-                                        ERROR_INVALID_CONFIG,
-                                        "name: '%s' stands twice in the document",
-                                        app->config->name);
-                }
-        }
-        return 0;
-}
-
-static int check_document(
-                Manager *manager,
-                const ManagerCall *call,
-                const Value *document,
-                const Request *request,
-                GPtrArray *apps,
-                Error *error) {
-        for (guint i = 0; i < document->items->len; i++) {
-                g_auto(Error) cause = { 0 };
-                g_auto(CheckedApp) app = { 0 };
-                int r = check_declared(manager, call, document->items->pdata[i], request, &app, &cause);
-                if (r >= 0) {
-                        r = refuse_twice(apps, &app, &cause);
-                }
-                if (r < 0 && !(app.config->name && !is_wanted(request, &app))) {
-                        return error_set(error, cause.code, "apps[%u]: %s", i, cause.message);
-                }
-                if (r >= 0 && is_wanted(request, &app)) {
-                        g_ptr_array_add(apps, g_memdup2(&app, sizeof(app)));
-                        app = (CheckedApp){ 0 };
-                }
-        }
-        return 0;
-}
-
-int manager_start_json(
-                Manager *manager,
-                const ManagerCall *call,
-                const char *document,
-                Operation **ret,
-                Error *error) {
-        const unsigned keys = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_CWD | REQUEST_ONLY;
-        g_auto(Request) request = { 0 };
-        g_autoptr(Value) declarations = NULL;
-        g_autoptr(GPtrArray) apps = g_ptr_array_new_with_free_func(free_checked_app);
-
-        int r = shutdown_refuse(manager, error);
-        if (r >= 0) {
-                r = request_parse(&request, call->options, keys, error);
-        }
-        if (r >= 0) {
-                r = ecosystem_decode(document, &declarations, error);
-        }
-        if (r >= 0) {
-                r = check_document(manager, call, declarations, &request, apps, error);
-        }
-        if (r < 0) {
-                return r;
-        }
-        size_t wanted = registry_count(manager->registry) + apps->len;
-        if (wanted > manager->settings->processes_max) {
-                return error_set(
-                                error,
-                                ERROR_LIMIT_EXCEEDED,
-                                "there would be up to %zu processes (setting processes_max)",
-                                wanted);
-        }
-        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
-        for (guint i = 0; i < apps->len && r >= 0; i++) {
-                CheckedApp *app = apps->pdata[i];
-                if (app->existing->len > 0) {
-                        submit_existing(app, COMMAND_RESTART, request.update_env, operation);
-                } else {
-                        r = submit_new(manager, call->caller.uid, app, &request, operation, error);
-                }
-        }
-        if (r < 0) {
-                operation_forget(operation);
-        } else if (ret) {
-                *ret = operation;
-        }
-        operation_seal_and_invalidate(operation, &request);
-        return r;
 }

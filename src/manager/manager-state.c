@@ -21,6 +21,7 @@ enum {
 typedef struct ManagerRecord {
         uint64_t generation;
         uint32_t next_id;
+        uint32_t loading; /* the saved list: not all of its apps are registered */
 } ManagerRecord;
 
 typedef struct SharedEnvironment SharedEnvironment;
@@ -36,6 +37,8 @@ struct ManagerState {
         FdStore *fds;
         StateStore *store;        /* NULL: nobody would keep it */
         bool restored;            /* there is something to be taken over */
+        bool known;               /* and it says how far the supervisor came */
+        bool loading;             /* the saved list, as ManagerRecord has it */
         GHashTable *environments; /* Environment -> SharedEnvironment */
 };
 
@@ -156,6 +159,8 @@ static bool renew_blobs(ManagerState *state, ProcessHandle *handle, SavedBlobs *
         if (handle->saved.of == process->config) {
                 return true;
         }
+        fresh.history = handle->saved.history;
+        fresh.history_version = handle->saved.history_version;
         fresh.environment = share_environment(state, process->caller_env);
         if (!fresh.environment ||
             !put_bytes(state->store, record_encode_config(process->config), &fresh.config) ||
@@ -165,6 +170,28 @@ static bool renew_blobs(ManagerState *state, ProcessHandle *handle, SavedBlobs *
         *ret_old = handle->saved;
         handle->saved = fresh;
         return true;
+}
+
+/* The same for the history, which changes by itself. *ret_old: to be dropped afterwards, length 0: nothing.
+ */
+static void renew_history(ManagerState *state, ProcessHandle *handle, StateBlob *ret_old) {
+        const History *history = handle->process->history;
+        StateBlob fresh;
+
+        *ret_old = (StateBlob){ 0 };
+        if (history_version(history) == handle->saved.history_version ||
+            !put_bytes(state->store, record_encode_history(history), &fresh)) {
+                return;
+        }
+        *ret_old = handle->saved.history;
+        handle->saved.history = fresh;
+        handle->saved.history_version = history_version(history);
+}
+
+static void drop_history(ManagerState *state, const StateBlob *blob) {
+        if (blob->length > 0) {
+                state_store_drop_blob(state->store, blob);
+        }
 }
 
 static void drop_blobs(ManagerState *state, SavedBlobs *saved) {
@@ -211,6 +238,14 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .config = handle->saved.config,
                 .caller_env = handle->saved.environment->blob,
                 .plan = handle->saved.plan,
+                .phase = handle->phase,
+                .ran = handle->ran,
+                .hook_executed = handle->hook_executed,
+                .main_launched = handle->main_launched,
+                .launching = command_active(handle) && command_active(handle)->launching,
+                .exited_boottime_usec = handle->exited_boottime_usec,
+                .backoff_usec = process->backoff_usec,
+                .history = handle->saved.history,
         };
         (void) g_strlcpy(ret->unique_id, process->unique_id, sizeof(ret->unique_id));
         (void) g_strlcpy(ret->unit, process->unit, sizeof(ret->unit));
@@ -222,6 +257,7 @@ static void save_manager(Manager *manager) {
         ManagerRecord record = {
                 .generation = manager->generation,
                 .next_id = registry_next_id(manager->registry),
+                .loading = manager->state->loading,
         };
 
         state_store_write(manager->state->store, MANAGER_SLOT, &record, sizeof(record));
@@ -230,6 +266,7 @@ static void save_manager(Manager *manager) {
 void manager_state_save(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
         ProcessRecord record;
+        StateBlob old_history;
         SavedBlobs old;
 
         if (!state->store || handle->manager->detached) {
@@ -247,9 +284,11 @@ void manager_state_save(ProcessHandle *handle) {
         if (!renew_blobs(state, handle, &old)) {
                 return;
         }
+        renew_history(state, handle, &old_history);
         fill_record(handle, &record);
         state_store_write(state->store, handle->slot, &record, sizeof(record));
         drop_blobs(state, &old);
+        drop_history(state, &old_history);
         save_manager(handle->manager);
 }
 
@@ -259,6 +298,7 @@ void manager_state_forget(ProcessHandle *handle) {
         if (state->store && handle->has_slot && !handle->manager->detached) {
                 state_store_clear(state->store, handle->slot);
                 handle->has_slot = false;
+                drop_history(state, &handle->saved.history);
                 drop_blobs(state, &handle->saved);
         }
 }
@@ -328,6 +368,8 @@ static void take_blobs_over(ManagerState *state, ProcessHandle *handle, const Pr
                 .environment = shared,
                 .config = record->config,
                 .plan = record->plan,
+                .history = record->history,
+                .history_version = history_version(handle->process->history),
         };
 }
 
@@ -341,8 +383,19 @@ static ProcessFacts facts_of(const ProcessRecord *record) {
                 .start_realtime_usec = record->start_realtime_usec,
                 .start_boottime_usec = record->start_boottime_usec,
                 .next_restart_realtime_usec = record->next_restart_realtime_usec,
+                .backoff_usec = record->backoff_usec,
                 .exit_status = { .code = record->exit_code, .signal = record->exit_signal },
         };
+}
+
+/* What happened before is no reason to forget a process: a broken history is an empty one. */
+static void restore_history(const StateStore *store, const ProcessRecord *record, Process *process) {
+        const void *bytes =
+                        record->history.length > 0 ? state_store_get_blob(store, &record->history) : NULL;
+
+        if (bytes && !record_decode_history(bytes, record->history.length, process->history)) {
+                log_warning("the history of process %" PRIu32 " is broken", record->id);
+        }
 }
 
 /* A process of the record in the registry; NULL if the record is broken. */
@@ -364,6 +417,7 @@ static ProcessHandle *rebuild(Manager *manager, const LoadedRecord *loaded) {
         process_restore(process, &facts);
         process_set_group(process, record->unit, record->control_group);
         process_take_reason(process, g_strdup(record->reason));
+        restore_history(manager->state->store, record, process);
         process->handle = process_handle_new(manager, process);
         process->handle->launched = record->launched;
         process->handle->has_slot = true;
@@ -377,6 +431,9 @@ static void claim_blobs(StateStore *store, const ProcessRecord *record) {
         (void) state_store_claim_blob(store, &record->config);
         (void) state_store_claim_blob(store, &record->caller_env);
         (void) state_store_claim_blob(store, &record->plan);
+        if (record->history.length > 0) {
+                (void) state_store_claim_blob(store, &record->history);
+        }
 }
 
 static void end_texts(ProcessRecord *record) {
@@ -411,6 +468,8 @@ void manager_state_restore(Manager *manager) {
         }
         if (state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))) {
                 manager->generation = MAX(manager->generation, own.generation);
+                state->known = true;
+                state->loading = own.loading;
         }
         g_autoptr(GPtrArray) records = read_records(manager);
         for (guint i = 0; i < records->len; i++) {
@@ -422,10 +481,29 @@ void manager_state_restore(Manager *manager) {
                 }
                 g_autofree char *name = pidfd_name(handle);
                 lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
+                /* It may have been deleted by that. */
+                Process *process = registry_get(manager->registry, loaded->record.id);
+                if (process) {
+                        manager_state_save(process->handle);
+                }
         }
         if (registry_count(manager->registry) > 0) {
                 registry_set_next_id(manager->registry, own.next_id);
         }
         log_notice("took %zu processes over", registry_count(manager->registry));
         fd_store_drop_rest(state->fds);
+}
+
+bool manager_state_needs_list(const Manager *manager, bool *ret_resumed) {
+        const ManagerState *state = manager->state;
+
+        *ret_resumed = state->known && state->loading;
+        return !state->known || state->loading;
+}
+
+void manager_state_set_loading(Manager *manager, bool loading) {
+        manager->state->loading = loading;
+        if (manager->state->store && !manager->detached) {
+                save_manager(manager);
+        }
 }

@@ -17,6 +17,11 @@ bool manager_state_is_kept(const ManagerState *state);
 /* Make processes of what was left and go on with them. After the isolation stands. */
 void manager_state_restore(Manager *manager);
 
+/* Whether the saved list is to be loaded: not when an earlier supervisor has done so. ret_resumed: it was
+ * ended in the middle of it. */
+bool manager_state_needs_list(const Manager *manager, bool *ret_resumed);
+void manager_state_set_loading(Manager *manager, bool loading);
+
 /* Write down what of a process has changed. */
 void manager_state_save(ProcessHandle *handle);
 void manager_state_forget(ProcessHandle *handle);

@@ -81,6 +81,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->own_env = app_environment_clean(all);
         manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
         manager->kill_operations = g_ptr_array_new();
+        saved_lists_init(manager);
         /* Names of scopes must not meet those that an earlier supervisor left. */
         manager->generation = now_realtime_usec() / USEC_PER_SEC;
         raise_fd_limit(manager);
@@ -103,6 +104,7 @@ void manager_free(Manager *manager) {
         if (!manager) {
                 return;
         }
+        saved_lists_free(manager);
         for (size_t i = 0; manager->registry && i < registry_count(manager->registry); i++) {
                 process_handle_free(registry_at(manager->registry, i)->handle);
         }
@@ -226,6 +228,13 @@ int manager_add_process(
         process->handle = process_handle_new(manager, process);
         (void) process_take_changes(process);
         manager_state_save(process->handle);
+        g_autofree char *kept = app_config_list_kept(config);
+        if (kept) {
+                log_notice("process %" PRIu32 " '%s': without effect here: %s",
+                           process->id,
+                           config->name,
+                           kept);
+        }
         if (manager->observer.added) {
                 manager->observer.added(manager->observer.userdata, process);
         }

@@ -98,10 +98,14 @@ int manager_start(
                 Operation **ret,
                 Error *error);
 int manager_start_json(
+                Manager *manager, const ManagerCall *call, const char *text, Operation **ret, Error *error);
+/* What manager_start_json() would do, and nothing of it: a map as Validate of org.pm2.Manager replies it. */
+int manager_validate(
                 Manager *manager,
-                const ManagerCall *call,
-                const char *document,
-                Operation **ret,
+                const Caller *caller,
+                const char *text,
+                const Value *options,
+                Value **ret,
                 Error *error);
 int manager_start_target(
                 Manager *manager,
@@ -134,6 +138,18 @@ int manager_send_signal(
                 const char *signal_name,
                 Operation **ret,
                 Error *error);
+
+/* Save the caller's processes, and load what was saved; path "": the default place of the caller. Names that
+ * are in the list are skipped. */
+int manager_save(Manager *manager, const ManagerCall *call, const char *path, Operation **ret, Error *error);
+int manager_resurrect(
+                Manager *manager, const ManagerCall *call, const char *path, Operation **ret, Error *error);
+/* The place that "" stands for, else the path itself. Freed by the caller. */
+char *manager_saved_list_path(const Manager *manager, uid_t owner, const char *path);
+
+/* Load the saved lists of all, unless an earlier supervisor has. on_loaded is called once, when each of
+ * their processes was started or has failed; it may be called before this returns. */
+void manager_load_saved(Manager *manager, void (*on_loaded)(void *userdata), void *userdata);
 
 /* Stop everything; the operation is answered when nothing is left, and then the loop ends with exit_code. */
 int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error);

@@ -12,6 +12,8 @@ enum {
 
 typedef struct Failure {
         uint32_t id;
+        bool no_process;
+        char *what; /* that is not a process, NULL: the error says it */
         Error error;
 } Failure;
 
@@ -21,13 +23,17 @@ struct Operation {
         OperationHandler handler; /* NULL: was answered, or nobody asks any more */
         void *userdata;
         uint64_t timeout_usec;
+        bool asked; /* uid says by whom */
+        uid_t uid;
         unsigned pending; /* processes, and one for the maker */
         GArray *ids;      /* of uint32_t: all that were expected */
         GArray *failures; /* of Failure */
 };
 
 static void clear_failure(void *item) {
-        error_clear(&((Failure *) item)->error);
+        Failure *failure = item;
+        g_free(failure->what);
+        error_clear(&failure->error);
 }
 
 Operation *operation_new(sd_event *event, OperationHandler handler, void *userdata) {
@@ -41,6 +47,16 @@ Operation *operation_new(sd_event *event, OperationHandler handler, void *userda
         operation->failures = g_array_new(FALSE, FALSE, sizeof(Failure));
         g_array_set_clear_func(operation->failures, clear_failure);
         return operation;
+}
+
+void operation_set_caller(Operation *operation, uid_t uid) {
+        operation->asked = true;
+        operation->uid = uid;
+}
+
+bool operation_get_caller(const Operation *operation, uid_t *ret_uid) {
+        *ret_uid = operation->uid;
+        return operation->asked;
 }
 
 static void operation_free(Operation *operation) {
@@ -63,7 +79,8 @@ static void answer(Operation *operation, const Error *error, const GArray *ids) 
 
 static bool has_failed(const Operation *operation, uint32_t id) {
         for (guint i = 0; i < operation->failures->len; i++) {
-                if (g_array_index(operation->failures, Failure, i).id == id) {
+                const Failure *failure = &g_array_index(operation->failures, Failure, i);
+                if (!failure->no_process && failure->id == id) {
                         return true;
                 }
         }
@@ -82,26 +99,46 @@ static GArray *ids_that_are_done(const Operation *operation) {
         return done;
 }
 
+static unsigned failures_without_process(const Operation *operation) {
+        unsigned count = 0;
+
+        for (guint i = 0; i < operation->failures->len; i++) {
+                count += g_array_index(operation->failures, Failure, i).no_process;
+        }
+        return count;
+}
+
+static char *describe_failure(const Failure *failure, bool with_code) {
+        g_autofree char *path = failure->no_process
+                                                ? g_strdup(failure->what)
+                                                : g_strdup_printf("/org/pm2/Process/%" PRIu32, failure->id);
+
+        return g_strconcat(
+                        path ? path : "",
+                        path ? ": " : "",
+                        with_code ? error_code_to_name(failure->error.code) : "",
+                        with_code ? ": " : "",
+                        failure->error.message,
+                        NULL);
+}
+
 /* A single process fails with its own error; of several, each that failed gets a line. */
 static void sum_up(const Operation *operation, Error *ret) {
         if (operation->failures->len == 0) {
                 return;
         }
         const Failure *first = &g_array_index(operation->failures, Failure, 0);
-        if (operation->ids->len == 1) {
-                (void) error_set(ret, first->error.code, "%s", first->error.message);
+        if (operation->ids->len + failures_without_process(operation) == 1) {
+                g_autofree char *text = first->no_process ? describe_failure(first, false)
+                                                          : g_strdup(first->error.message);
+                (void) error_set(ret, first->error.code, "%s", text);
                 return;
         }
         g_autoptr(GString) lines = g_string_new(NULL);
         for (guint i = 0; i < operation->failures->len; i++) {
-                const Failure *failure = &g_array_index(operation->failures, Failure, i);
-                g_string_append_printf(
-                                lines,
-                                "%s/org/pm2/Process/%" PRIu32 ": %s: %s",
-                                i > 0 ? "\n" : "",
-                                failure->id,
-                                error_code_to_name(failure->error.code),
-                                failure->error.message);
+                g_autofree char *line =
+                                describe_failure(&g_array_index(operation->failures, Failure, i), true);
+                g_string_append_printf(lines, "%s%s", i > 0 ? "\n" : "", line);
         }
         (void) error_set(ret, ERROR_PARTIAL_FAILURE, "%s", lines->str);
 }
@@ -131,6 +168,13 @@ void operation_finish(Operation *operation, uint32_t id, Error *error) {
                 g_array_append_val(operation->failures, failure);
         }
         release_and_invalidate(operation);
+}
+
+void operation_fail(Operation *operation, const char *what, Error *error) {
+        Failure failure = { .no_process = true, .what = g_strdup(what) };
+
+        error_move(&failure.error, error);
+        g_array_append_val(operation->failures, failure);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {

@@ -17,11 +17,19 @@ typedef void (*OperationHandler)(void *userdata, const Error *error, const GArra
 /* Freed by itself when all is done. Held by its maker until operation_seal(). */
 Operation *operation_new(sd_event *event, OperationHandler handler, void *userdata);
 
+/* Who called, for the history of the processes; false: nobody said. */
+void operation_set_caller(Operation *operation, uid_t uid);
+bool operation_get_caller(const Operation *operation, uid_t *ret_uid);
+
 /* One more process to wait for. */
 void operation_expect(Operation *operation, uint32_t id);
 
 /* A process that was expected is done, or has failed (the error is taken over). */
 void operation_finish(Operation *operation, uint32_t id, Error *error);
+
+/* Something failed that is no process (yet): what names it in the text of several failures, NULL: the error
+ * says it itself. The error is taken over. Before the operation is sealed. */
+void operation_fail(Operation *operation, const char *what, Error *error);
 
 /* Everything that belongs to it is expected: from here on it may be answered. */
 void operation_seal_and_invalidate(Operation *operation, const Request *request);

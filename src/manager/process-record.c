@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define CONFIG_TYPE "a{sv}"
-#define PLAN_TYPE   "(ayayaybayayayayay)"
+#define CONFIG_TYPE  "a{sv}"
+#define HISTORY_TYPE "a(utiitbuayay)"
+#define PLAN_TYPE    "(ayayaybayayayayay)"
 
 static GVariant *value_to_variant(const Value *value) {
         GVariantBuilder builder;
@@ -37,7 +38,7 @@ static GVariant *value_to_variant(const Value *value) {
                 return g_variant_builder_end(&builder);
         case VALUE_NULL:
         default:
-                return NULL;
+                return g_variant_new_maybe(G_VARIANT_TYPE_BOOLEAN, NULL);
         }
 }
 
@@ -162,6 +163,64 @@ Environment *record_decode_environment(const void *bytes, size_t size) {
         }
         g_autofree const char **assignments = g_variant_get_bytestring_array(variant, NULL);
         return environment_new(assignments);
+}
+
+GBytes *record_encode_history(const History *history) {
+        GVariantBuilder builder;
+
+        g_variant_builder_init(&builder, G_VARIANT_TYPE(HISTORY_TYPE));
+        for (unsigned i = 0; i < history_count(history); i++) {
+                const HistoryEntry *entry = history_at(history, i);
+                g_variant_builder_add(
+                                &builder,
+                                "(utiitbu^ay^ay)",
+                                (guint32) entry->kind,
+                                (guint64) entry->at_realtime_usec,
+                                (gint32) entry->exit_status.code,
+                                (gint32) entry->exit_status.signal,
+                                (guint64) entry->delay_usec,
+                                (gboolean) entry->asked,
+                                (guint32) entry->uid,
+                                entry->verb,
+                                entry->text);
+        }
+        return variant_to_bytes(g_variant_builder_end(&builder));
+}
+
+bool record_decode_history(const void *bytes, size_t size, History *history) {
+        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, HISTORY_TYPE);
+        HistoryEntry entry = { 0 };
+        GVariantIter iterator;
+        guint32 kind;
+        guint64 at, delay;
+        gboolean asked;
+
+        if (!variant) {
+                return false;
+        }
+        g_variant_iter_init(&iterator, variant);
+        while (g_variant_iter_next(
+                        &iterator,
+                        "(utiitbu^&ay^&ay)",
+                        &kind,
+                        &at,
+                        &entry.exit_status.code,
+                        &entry.exit_status.signal,
+                        &delay,
+                        &asked,
+                        &entry.uid,
+                        &entry.verb,
+                        &entry.text)) {
+                if (kind >= _HISTORY_KIND_MAX) {
+                        return false;
+                }
+                entry.kind = (HistoryKind) kind;
+                entry.at_realtime_usec = at;
+                entry.delay_usec = delay;
+                entry.asked = asked;
+                history_add(history, &entry);
+        }
+        return true;
 }
 
 GBytes *record_encode_plan(const Process *process) {

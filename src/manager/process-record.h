@@ -4,6 +4,8 @@
 #include "manager/manager-internal.h"
 #include "platform/state-store.h"
 
+#include <assert.h>
+
 typedef struct ProcessRecord ProcessRecord;
 
 /* What of a process outlives the supervisor, as it lies in a slot. Grows at its end alone; what an older
@@ -25,7 +27,14 @@ struct ProcessRecord {
         char unit[256];
         char control_group[640];
         char reason[256];
+        uint32_t phase; /* of LaunchPhase; this and the next five: see ProcessHandle */
+        uint32_t ran, hook_executed, main_launched;
+        uint32_t launching; /* the command under way is what launches */
+        uint64_t exited_boottime_usec;
+        uint64_t backoff_usec;
+        StateBlob history;
 };
+static_assert(sizeof(ProcessRecord) <= STATE_SLOT_BYTES, "a record fits its slot");
 
 typedef enum RecordGoal {
         RECORD_GOAL_NONE,
@@ -39,5 +48,7 @@ GBytes *record_encode_config(const AppConfig *config);
 AppConfig *record_decode_config(const void *bytes, size_t size);
 GBytes *record_encode_environment(const Environment *environment);
 Environment *record_decode_environment(const void *bytes, size_t size);
+GBytes *record_encode_history(const History *history);
+bool record_decode_history(const void *bytes, size_t size, History *history);
 GBytes *record_encode_plan(const Process *process);
 bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret);

@@ -85,6 +85,7 @@ static const struct {
         { "caller_env", REQUEST_ENVIRONMENT, offsetof(Request, caller_env), read_environment },
         { "cwd", REQUEST_CWD, offsetof(Request, cwd), read_string },
         { "only", REQUEST_ONLY, offsetof(Request, only), read_strings },
+        { "env", REQUEST_PROFILE, offsetof(Request, profile), read_string },
 };
 
 static int parse_entry(Request *request, const ValueEntry *entry, unsigned keys, Error *error) {
@@ -123,6 +124,7 @@ void request_done(Request *request) {
         environment_unref(request->caller_env);
         g_free(request->cwd);
         g_strfreev(request->only);
+        g_free(request->profile);
         if (request->attributes) {
                 g_ptr_array_unref(request->attributes);
         }

@@ -15,6 +15,7 @@ typedef struct Request {
         Environment *caller_env; /* NULL: not given */
         char *cwd;               /* NULL: not given */
         char **only;             /* NULL: not given */
+        char *profile;           /* of environments, option "env"; NULL: not given */
         GPtrArray *attributes;   /* of const ValueEntry, borrowed from the options */
 } Request;
 
@@ -26,6 +27,7 @@ typedef enum RequestKeys {
         REQUEST_UPDATE_ENV = 1 << 3,
         REQUEST_CWD = 1 << 4,
         REQUEST_ONLY = 1 << 5,
+        REQUEST_PROFILE = 1 << 7,    /* env */
         REQUEST_ATTRIBUTES = 1 << 6, /* any other key is taken for an attribute */
 } RequestKeys;
 

@@ -316,6 +316,71 @@ static void test_bad_documents(void) {
         test_service_free(service);
 }
 
+static Value *validate_as(TestService *service, uid_t uid, const char *document) {
+        const Caller caller = { .uid = uid, .gid = getegid() };
+        g_autoptr(Value) options = value_new_map();
+        g_auto(Error) error = { 0 };
+        Value *result = NULL;
+
+        g_assert_cmpint(manager_validate(service->manager, &caller, document, options, &result, &error),
+                        ==,
+                        0);
+        return result;
+}
+
+/* What another user's app of the same name has is not told. */
+static void test_validate_is_ones_own(void) {
+        static const char document[] =
+                        "{\"script\": \"/bin/sh\", \"name\": \"app\", \"env\": {\"SECRET\": 1}}";
+        TestService *service = test_service_new(0, 0);
+        sd_bus *client = test_client_new(service);
+
+        (void) test_register(service, client, "app");
+        g_autoptr(Value) own = validate_as(service, geteuid(), document);
+        g_autoptr(Value) other = validate_as(service, geteuid() + 1, document);
+        const Value *own_app = value_get(own, "apps")->items->pdata[0];
+        const Value *other_app = value_get(other, "apps")->items->pdata[0];
+        g_assert_cmpstr(value_get(own_app, "action")->string, ==, "restart");
+        g_assert_nonnull(value_get(own_app, "changes"));
+        g_assert_cmpstr(value_get(other_app, "action")->string, ==, "start");
+        g_assert_null(value_get(other_app, "changes"));
+        g_assert_null(value_get(other_app, "ids"));
+        test_client_free(client);
+        test_service_free(service);
+}
+
+/* A text that cannot be read is an error, what is wrong with an app is in the reply; nothing is registered.
+ */
+static void test_validate(void) {
+        TestService *service = test_service_new(0, 0);
+        sd_bus *client = test_client_new(service);
+        const char *key = "";
+        int ok = true;
+
+        sd_bus_message *reply =
+                        test_call(service,
+                                  client,
+                                  MANAGER_PATH,
+                                  MANAGER,
+                                  "Validate",
+                                  "sa{sv}",
+                                  "[{\"script\": \"/bin/sh\"}, {\"script\": \"/no/such\"}]",
+                                  0);
+        g_assert_false(sd_bus_message_is_method_error(reply, NULL));
+        g_assert_cmpint(sd_bus_message_enter_container(reply, 'a', "{sv}"), >, 0);
+        g_assert_cmpint(sd_bus_message_read(reply, "{sv}", &key, "b", &ok), >, 0);
+        g_assert_cmpstr(key, ==, "ok");
+        g_assert_false(ok);
+        (void) sd_bus_message_unref(reply);
+        g_assert_cmpuint(registry_count(manager_registry(service->manager)), ==, 0);
+        test_assert_error(
+                        test_call(service, client, MANAGER_PATH, MANAGER, "Validate", "sa{sv}", "{", 0),
+                        "InvalidData",
+                        "line 1, column 2");
+        test_client_free(client);
+        test_service_free(service);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/lifecycle/life", test_life);
@@ -323,5 +388,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lifecycle/lookups", test_lookups);
         g_test_add_func("/bus/lifecycle/bad-starts", test_bad_starts);
         g_test_add_func("/bus/lifecycle/bad-documents", test_bad_documents);
+        g_test_add_func("/bus/lifecycle/validate", test_validate);
+        g_test_add_func("/bus/lifecycle/validate-is-ones-own", test_validate_is_ones_own);
         return g_test_run();
 }

@@ -16,12 +16,12 @@ typedef struct Model {
 } Model;
 
 static bool is_gone_input(ProcessInput input) {
-        return input >= INPUT_GONE_STOPPED && input <= INPUT_GONE_AGAIN;
+        return input >= INPUT_GONE_STOPPED && input <= INPUT_GONE_FINISH;
 }
 
 static void perform(Model *model, unsigned actions, ProcessInput input) {
-        unsigned arms = actions &
-                        (ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER | ACTION_ARM_LAUNCH_TIMER);
+        unsigned arms = actions & (ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER |
+                                   ACTION_ARM_LAUNCH_TIMER | ACTION_ARM_HOOK_TIMER);
 
         if (is_gone_input(input)) {
                 model->child = model->opened = false;
@@ -54,7 +54,7 @@ static void check(const Model *model, ProcessState state) {
         g_assert_true(model->armed == !resting);
         g_assert_true(state != PROCESS_ONLINE || model->opened);
         g_assert_true(!model->stopped || state == PROCESS_STOPPED || state == PROCESS_STOPPING ||
-                      state == PROCESS_KILLING);
+                      state == PROCESS_KILLING || state == PROCESS_FINISHING);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -66,10 +66,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 ProcessState before = process->state;
                 /* The manager never chooses these for one that was stopped. */
                 if (model.stopped && (input == INPUT_GONE_AGAIN || input == INPUT_GONE_DELAY ||
-                                      input == INPUT_GONE_ERRORED)) {
+                                      input == INPUT_GONE_ERRORED || input == INPUT_GONE_PREPARE)) {
                         continue;
                 }
-                if (input == INPUT_START && before == PROCESS_WAITING_RESTART) {
+                /* The platform says it once; a hook stays in its state. */
+                if (input == INPUT_PLACED && model.opened) {
+                        continue;
+                }
+                bool start = input == INPUT_START || input == INPUT_PREPARE;
+                if (start && before == PROCESS_WAITING_RESTART) {
                         model.armed = false; /* it is the timer, or a command that takes its place */
                 }
                 int actions = process_step(process, input);
@@ -77,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                         g_assert_cmpint(process->state, ==, (int) before);
                         continue;
                 }
-                model.stopped = input == INPUT_STOP || (model.stopped && input != INPUT_START);
+                model.stopped = input == INPUT_STOP || (model.stopped && !start);
                 perform(&model, (unsigned) actions, input);
                 check(&model, process->state);
         }

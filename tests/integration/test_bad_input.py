@@ -13,7 +13,8 @@ from harness import DBUS_ERROR, MANAGER, MANAGER_PATH, V, options
 INVALID_ARGS = DBUS_ERROR + 'InvalidArgs'
 # Name, right signature, right arguments.
 MANAGER_METHODS = (
-    ('Start', 'sa{sv}'), ('StartJson', 'sa{sv}'), ('Stop', 'sa{sv}'), ('Restart', 'sa{sv}'), ('Delete', 'sa{sv}'),
+    ('Start', 'sa{sv}'), ('StartJson', 'sa{sv}'), ('Validate', 'sa{sv}'), ('Stop', 'sa{sv}'), ('Restart', 'sa{sv}'),
+    ('Delete', 'sa{sv}'),
     ('List', ''), ('Describe', 's'), ('SendSignal', 'ssa{sv}'), ('Kill', 'a{sv}'), ('GetProcess', 'u'),
     ('GetProcessByPid', 'u'), ('GetProcessesByName', 's'))
 PROCESS_METHODS = (
@@ -197,7 +198,7 @@ class BadInput(harness.Case):
         self.refused(['SpawnFailed', 'InvalidConfig'], script, interpreter='none', mentions=script)
         script = self.script('bad-interpreter', '#!/no/such/interpreter\n')
         error = self.refused(['SpawnFailed', 'InvalidConfig'], script, interpreter='none', mentions=script)
-        self.assertIn('No such file', error.message)
+        self.assertIn('/no/such/interpreter', error.message)
 
     def test_cwd_that_is_no_folder(self):
         script = self.sleeper('other.sh')
@@ -224,12 +225,12 @@ class BadInput(harness.Case):
         for text in ('', ' ', 'null', 'x', '{', '{"script"', '[', '[1]', '"text"', '5', 'true', '{}', '{"apps": 5}',
                      '{"apps": [5]}', '{"apps": {}}', deep, '{"script": ' + '[' * 100 + ']' * 100 + '}',
                      '{"script": "/bin/true", "script": "/bin/false"}', '{"script": "/bin/true"} x',
-                     "{'script': '/bin/true'}", '{"script": "/bin/true",}', '{"script": null}', '{"script": 5}',
+                     "{'script': '/bin/true'}", '{"script": "/bin/true",,}', '{,}', '/* {"script": "/bin/true"}', '{"script": null}', '{"script": 5}',
                      '{"script": "/bin/true", "max_restarts": 1e400}',
                      '{"script": "/bin/true", "max_restarts": 99999999999999999999}',
                      '{"script": "/bin/true", "no_such_key": 1}', '{"script": "/bin/true", "env": {"A": {"b": 1}}}',
                      '{"script": "/bin/true", "env": [1]}', '[{"script": "/bin/true"}, {"script": ""}]',
-                     '\ufeff{"script": "/bin/true"}', '{"script": "\\u0000"}', '{"script": "\\ud800"}'):
+                     '{"script": "/bin/true"}\ufeff', '{"script": "\\u0000"}', '{"script": "\\ud800"}'):
             with self.subTest(text[:60]):
                 self.assert_dbus_error(['InvalidConfig', 'InvalidData', 'LimitExceeded'], self.client.start_json, text)
 

@@ -133,6 +133,23 @@ class Inherit:
         self.assertEqual({key: environment[key] for key in env}, env)
         self.assertEqual(self.client.call(path, harness.PROCESS, 'GetEnvironment')['ODD'], env['ODD'])
 
+    def test_update_env_replaces_as_a_whole(self):
+        """A variable that is gone in the caller's environment is gone in the process: PM2 keeps it for ever."""
+        caller = {'PATH': '/usr/bin:/bin', 'GOES': '1', 'STAYS': '1', harness.MARK: self.daemon.mark}
+        path, _ = self.report(caller_env=caller, env={'OF_THE_APP': 'yes'})
+        del caller['GOES']
+        os.unlink(self.path('report'))
+        self.client.restart('report', caller_env=caller)
+        report = json.loads(harness.wait_file(self.path('report'), lambda text: text.endswith('}')))
+        self.assertEqual(report['environment'].get('GOES'), '1', 'without update_env nothing is replaced')
+        os.unlink(self.path('report'))
+        self.client.restart('report', caller_env={**caller, 'NEW': '1'}, update_env=True)
+        report = json.loads(harness.wait_file(self.path('report'), lambda text: text.endswith('}')))
+        environment = report['environment']
+        self.assertNotIn('GOES', environment)
+        self.assertEqual((environment['NEW'], environment['STAYS'], environment['OF_THE_APP']), ('1', '1', 'yes'))
+        self.assertNotIn('GOES', self.client.call(path, harness.PROCESS, 'GetEnvironment'))
+
     def test_get_environment_is_what_the_process_has(self):
         path, report = self.report(env={'A': 'B'})
         told = self.client.call(path, harness.PROCESS, 'GetEnvironment')

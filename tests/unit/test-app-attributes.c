@@ -69,6 +69,20 @@ static void test_aliases(void) {
                 { "execInterpreter", "interpreter" },
                 { "interpreterArgs", "node_args" },
                 { "nodeArgs", "node_args" },
+                { "restartDelay", "restart_delay" },
+                { "expBackoffRestartDelay", "exp_backoff_restart_delay" },
+                { "stopExitCodes", "stop_exit_codes" },
+                { "instanceVar", "instance_var" },
+                { "namePrefix", "name_prefix" },
+                { "filterEnv", "filter_env" },
+                { "log", "log_file" },
+                { "cron", "cron_restart" },
+                { "cronRestart", "cron_restart" },
+                { "maxMemoryRestart", "max_memory_restart" },
+                { "user", "uid" },
+                { "ignoreWatch", "ignore_watch" },
+                { "windowsHide", "windows_hide" },
+                { "disableSourceMapSupport", "disable_source_map_support" },
                 { "combine_logs", "merge_logs" },
                 { "mergeLogs", "merge_logs" },
         };
@@ -106,15 +120,88 @@ static void test_rows(void) {
                 g_assert_cmpint(attribute->type, >=, 0);
                 g_assert_cmpint(attribute->type, <, _ATTRIBUTE_TYPE_MAX);
                 g_assert_cmpuint(attribute->offset, <, sizeof(AppConfig));
+                g_assert_cmpstr(attribute_type_to_name(attribute->type), !=, NULL);
+                if (attribute->type == ATTRIBUTE_OFF || attribute->type == ATTRIBUTE_KEPT) {
+                        g_assert_cmpuint(attribute->offset, ==, 0);
+                        continue;
+                }
                 g_assert_true(g_str_has_suffix(attribute->help, "."));
                 g_assert_cmpstr(attribute_type_to_text(attribute->type), !=, NULL);
-                if (attribute->type != ATTRIBUTE_BOOL && attribute->type != ATTRIBUTE_SIGNAL) {
+                if (attribute->type != ATTRIBUTE_BOOL && attribute->type != ATTRIBUTE_SIGNAL &&
+                    attribute->type != ATTRIBUTE_OFF && attribute->type != ATTRIBUTE_KEPT) {
                         g_assert_cmpuint(attribute->maximum, >, attribute->minimum);
                 }
                 for (size_t j = 0; j < i; j++) {
                         g_assert_cmpuint(attributes[j].offset, !=, attribute->offset);
                 }
         }
+}
+
+/* Every attribute that PM2's users can declare has a row. */
+static void test_all_of_pm2(void) {
+        static const char names[] =
+                        "script name name_prefix namespace cwd args exec_interpreter interpreter node_args "
+                        "exec_mode instances instance_var increment_var env filter_env append_env_to_name "
+                        "out_file error_file log_file pid_file merge_logs disable_logs log_type "
+                        "log_date_format time max_memory_restart min_uptime max_restarts restart_delay "
+                        "exp_backoff_restart_delay autorestart autostart stop_exit_codes kill_timeout "
+                        "kill_retry_time treekill shutdown_with_message wait_ready listen_timeout "
+                        "cron_restart watch ignore_watch watch_delay watch_options uid gid port username "
+                        "vizion pmx automation trace disable_trace deep_monitoring v8 event_loop_inspector "
+                        "io source_map_support disable_source_map_support force execute_command write "
+                        "install_url post_update windowsHide km_link pmx_module";
+        g_auto(GStrv) all = g_strsplit(names, " ", -1);
+
+        for (char **name = all; *name; name++) {
+                g_test_message("%s", *name);
+                g_assert_nonnull(attribute_find(*name));
+        }
+}
+
+static void test_guesses(void) {
+        static const char *const guesses[][2] = {
+                { "kil_timeout", "kill_timeout" },
+                { "killTimout", "kill_timeout" },
+                { "kill-timeout", "kill_timeout" },
+                { "max_restart", "max_restarts" },
+                { "maxRestart", "max_restarts" },
+                { "autorestarts", "autorestart" },
+                { "auto_restart", "autorestart" },
+                { "scrpt", "script" },
+                { "interpeter", "interpreter" },
+                { "exp_backoff", NULL },
+                { "x", NULL },
+                { "", NULL },
+                { "completely_different_thing", NULL },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(guesses); i++) {
+                g_test_message("%s", guesses[i][0]);
+                g_assert_cmpstr(attribute_guess(guesses[i][0]), ==, guesses[i][1]);
+        }
+        /* A letter wrong anywhere in any longer name still finds it, or one that is as near. */
+        for (size_t i = 0; i < n_attributes; i++) {
+                size_t length = strlen(attributes[i].name);
+                for (size_t at = 0; length >= 5 && at < length; at++) {
+                        g_autofree char *wrong = g_strdup(attributes[i].name);
+                        wrong[at] = 'q';
+                        g_assert_nonnull(attribute_guess(wrong));
+                }
+        }
+        g_autofree char *endless = g_strnfill(100000, 'x');
+        g_assert_null(attribute_guess(endless));
+}
+
+static void test_unknown_says_what_was_meant(void) {
+        g_autoptr(AppConfig) config = app_config_new();
+        g_autoptr(Value) value = value_new_int(5);
+        g_auto(Error) error = { 0 };
+
+        g_assert_cmpint(app_config_set_by_name(config, "kilTimeout", value, &error), ==, -ECANCELED);
+        g_assert_cmpint(error.code, ==, ERROR_INVALID_CONFIG);
+        g_assert_cmpstr(error.message,
+                        ==,
+                        "'kilTimeout': unknown attribute, did you mean \"kill_timeout\"?");
 }
 
 static void test_set_by_name(void) {
@@ -282,6 +369,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/core/app-attributes/names", test_names);
         g_test_add_func("/core/app-attributes/aliases", test_aliases);
         g_test_add_func("/core/app-attributes/rows", test_rows);
+        g_test_add_func("/core/app-attributes/all-of-pm2", test_all_of_pm2);
+        g_test_add_func("/core/app-attributes/guesses", test_guesses);
+        g_test_add_func("/core/app-attributes/did-you-mean", test_unknown_says_what_was_meant);
         g_test_add_func("/core/app-attributes/set-by-name", test_set_by_name);
         g_test_add_func("/core/app-attributes/control-characters", test_control_characters);
         g_test_add_func("/core/app-attributes/strings-limits", test_strings_limits);

@@ -3,6 +3,7 @@
 /* The attribute table drives its own test: every row is set in every way that its type knows. */
 
 #include "core/app-config.h"
+#include "core/attribute-value.h"
 
 #include "fixture.h"
 #include "value-fixture.h"
@@ -66,7 +67,6 @@ static const struct {
         { ATTRIBUTE_NUMBER, "a:7", NULL },
         { ATTRIBUTE_NUMBER, "{}", NULL },
         { ATTRIBUTE_DURATION, "i:2500", "i:2500" },
-        { ATTRIBUTE_DURATION, "i:0", "i:0" },
         { ATTRIBUTE_DURATION, "s:2500", "i:2500" },
         { ATTRIBUTE_DURATION, "s:2s", "i:2000" },
         { ATTRIBUTE_DURATION, "s:1min 30s", "i:90000" },
@@ -118,6 +118,51 @@ static const struct {
         { ATTRIBUTE_ENVIRONMENT, "a:A=1", NULL },
         { ATTRIBUTE_ENVIRONMENT, "i:1", NULL },
         { ATTRIBUTE_ENVIRONMENT, "true", NULL },
+        { ATTRIBUTE_EXIT_CODES, "i:0", "[i:0]" },
+        { ATTRIBUTE_EXIT_CODES, "i:255", "[i:255]" },
+        { ATTRIBUTE_EXIT_CODES, "s:143", "[i:143]" },
+        { ATTRIBUTE_EXIT_CODES, "s:2 1,64", "[i:1, i:2, i:64]" },
+        { ATTRIBUTE_EXIT_CODES, "s:", "[]" },
+        { ATTRIBUTE_EXIT_CODES, "[]", "[]" },
+        { ATTRIBUTE_EXIT_CODES, "l:i:0", "[i:0]" },
+        { ATTRIBUTE_EXIT_CODES, "l:i:7|i:0|s:7|s:130", "[i:0, i:7, i:130]" },
+        { ATTRIBUTE_EXIT_CODES, "i:-1", NULL },
+        { ATTRIBUTE_EXIT_CODES, "i:256", NULL },
+        { ATTRIBUTE_EXIT_CODES, "l:i:0|i:256", NULL },
+        { ATTRIBUTE_EXIT_CODES, "s:one", NULL },
+        { ATTRIBUTE_EXIT_CODES, "s:1 two", NULL },
+        { ATTRIBUTE_EXIT_CODES, "d:1.5", NULL },
+        { ATTRIBUTE_EXIT_CODES, "true", NULL },
+        { ATTRIBUTE_EXIT_CODES, "l:true", NULL },
+        { ATTRIBUTE_EXIT_CODES, "l:[]", NULL },
+        { ATTRIBUTE_EXIT_CODES, "l:null", NULL },
+        { ATTRIBUTE_EXIT_CODES, "{}", NULL },
+        { ATTRIBUTE_FILTER, "true", "true" },
+        { ATTRIBUTE_FILTER, "false", "false" },
+        { ATTRIBUTE_FILTER, "s:true", "true" },
+        { ATTRIBUTE_FILTER, "s:no", "false" },
+        { ATTRIBUTE_FILTER, "s:", "false" },
+        { ATTRIBUTE_FILTER, "[]", "false" },
+        { ATTRIBUTE_FILTER, "s:SECRET", "s:SECRET" },
+        { ATTRIBUTE_FILTER, "a:SECRET|TOKEN", "[s:SECRET, s:TOKEN]" },
+        { ATTRIBUTE_FILTER, "s:A=B", NULL },
+        { ATTRIBUTE_FILTER, "a:A|", NULL },
+        { ATTRIBUTE_FILTER, "l:[]", NULL },
+        { ATTRIBUTE_FILTER, "i:1", NULL },
+        { ATTRIBUTE_FILTER, "d:0.5", NULL },
+        { ATTRIBUTE_FILTER, "{}", NULL },
+        { ATTRIBUTE_KEPT, "true", "true" },
+        { ATTRIBUTE_KEPT, "i:-7", "i:-7" },
+        { ATTRIBUTE_KEPT, "d:0.5", "d:0.5" },
+        { ATTRIBUTE_KEPT, "s:preload", "s:preload" },
+        { ATTRIBUTE_KEPT, "[]", "[]" },
+        { ATTRIBUTE_KEPT, "l:true|null|{}", "[true, null, {}]" },
+        { ATTRIBUTE_KEPT, "M:a=true|b=[]", "{a: true, b: []}" },
+};
+
+/* Of an attribute that is not supported: these ask for nothing, or for something. */
+static const char *const off_samples[] = {
+        "i:2", "d:1.5", "s:on", "s:\xff", "true", "a:x", "l:null", "m:a=b"
 };
 
 /* PM2 has these defaults. */
@@ -130,12 +175,24 @@ static const char *const defaults[][2] = {
         { "interpreter", "null" },
         { "node_args", "[]" },
         { "env", "{}" },
+        { "name_prefix", "null" },
+        { "filter_env", "false" },
+        { "port", "i:0" },
+        { "instance_var", "s:NODE_APP_INSTANCE" },
+        { "autostart", "true" },
         { "autorestart", "true" },
+        { "restart_delay", "i:0" },
+        { "exp_backoff_restart_delay", "i:0" },
+        { "stop_exit_codes", "[]" },
         { "min_uptime", "i:1000" },
         { "max_restarts", "i:16" },
         { "kill_timeout", "i:1600" },
         { "kill_signal", "s:SIGINT" },
         { "treekill", "true" },
+        { "pre_start", "null" },
+        { "pre_start_timeout", "i:90000" },
+        { "post_stop", "null" },
+        { "post_stop_timeout", "i:90000" },
         { "out_file", "null" },
         { "error_file", "null" },
         { "pid_file", "null" },
@@ -147,7 +204,7 @@ static char *default_of_row(const Attribute *attribute) {
         g_autoptr(AppConfig) config = app_config_new();
         g_autoptr(Value) fallback = attribute->fallback ? value_new_string(attribute->fallback) : NULL;
 
-        if (fallback) {
+        if (fallback && attribute->type != ATTRIBUTE_OFF) {
                 g_assert_cmpint(app_config_set(config, attribute, fallback, NULL), ==, 0);
         }
         g_autoptr(Value) value = app_config_get(config, attribute);
@@ -175,6 +232,14 @@ static void assert_default(const AppConfig *config, const Attribute *attribute) 
         assert_attribute(config, attribute, expected);
 }
 
+/* That attribute is given and no other; NULL: none is. */
+static void assert_given(const AppConfig *config, const Attribute *attribute) {
+        for (size_t i = 0; i < n_attributes; i++) {
+                g_assert_true(app_config_is_given(config, attributes[i].name) ==
+                              (&attributes[i] == attribute));
+        }
+}
+
 static void test_defaults(void) {
         g_autoptr(AppConfig) config = app_config_new();
 
@@ -182,7 +247,7 @@ static void test_defaults(void) {
                 assert_default(config, &attributes[i]);
                 g_assert_false(app_config_is_given(config, attributes[i].name));
         }
-        g_assert_cmpuint(config->given, ==, 0);
+        assert_given(config, NULL);
 }
 
 /* The error names the attribute and what was wrong, and nothing has changed. */
@@ -201,7 +266,7 @@ static void assert_refused(const Attribute *attribute, const Value *value) {
                 test_assert_contains(error.message, value->boolean ? "'true'" : "'false'");
         }
         assert_default(config, attribute);
-        g_assert_cmpuint(config->given, ==, 0);
+        assert_given(config, NULL);
         g_assert_cmpint(app_config_set(config, attribute, value, NULL), ==, -ECANCELED);
 }
 
@@ -214,12 +279,12 @@ static void assert_taken(const Attribute *attribute, const Value *value, const c
         }
         assert_attribute(config, attribute, expected);
         g_assert_true(app_config_is_given(config, attribute->name));
-        g_assert_cmpuint(config->given, ==, UINT64_C(1) << (attribute - attributes));
+        assert_given(config, attribute);
 
         /* A copy has it, and what is read can be written. */
         g_autoptr(AppConfig) copy = app_config_copy(config);
         assert_attribute(copy, attribute, expected);
-        g_assert_cmpuint(copy->given, ==, config->given);
+        assert_given(copy, attribute);
         g_autoptr(AppConfig) again = app_config_new();
         g_autoptr(Value) read = app_config_get(config, attribute);
         g_assert_cmpint(app_config_set(again, attribute, read, NULL), ==, 0);
@@ -253,9 +318,163 @@ static void test_samples(void) {
                         }
                 }
         }
-        for (int type = 0; type < _ATTRIBUTE_TYPE_MAX; type++) {
-                g_assert_cmpuint(taken[type], >, 0);
-                g_assert_cmpuint(refused[type], >, 0);
+        for (size_t i = 0; i < n_attributes; i++) {
+                AttributeType type = attributes[i].type;
+                g_assert_true(taken[type] > 0 || type == ATTRIBUTE_OFF);
+                g_assert_true(refused[type] > 0 || type == ATTRIBUTE_OFF || type == ATTRIBUTE_KEPT);
+        }
+}
+
+/* What asks for nothing is taken and leaves no trace; all else is refused by name and never ignored. */
+static void test_not_supported(void) {
+        unsigned rows = 0;
+
+        for (size_t i = 0; i < n_attributes; i++) {
+                const Attribute *attribute = &attributes[i];
+                if (attribute->type != ATTRIBUTE_OFF) {
+                        continue;
+                }
+                g_auto(GStrv) words =
+                                g_strsplit(attribute->fallback ? attribute->fallback : "false 0", " ", -1);
+                g_autoptr(AppConfig) config = app_config_new();
+                g_autoptr(Value) nothing = value_new_string("");
+                g_test_message("%s", attribute->name);
+                for (char **word = words; *word; word++) {
+                        g_autoptr(Value) value = value_new_string(*word);
+                        g_assert_cmpint(app_config_set(config, attribute, value, NULL), ==, 0);
+                }
+                g_assert_cmpint(app_config_set(config, attribute, nothing, NULL), ==, 0);
+                for (size_t j = 0; j < G_N_ELEMENTS(off_samples); j++) {
+                        g_autoptr(Value) value = test_value(off_samples[j]);
+                        g_auto(Error) error = { 0 };
+                        g_assert_cmpint(app_config_set(config, attribute, value, &error), ==, -ECANCELED);
+                        g_assert_cmpint(error.code, ==, ERROR_NOT_SUPPORTED);
+                        g_assert_true(g_str_has_prefix(error.message, attribute->name));
+                }
+                assert_given(config, NULL);
+                assert_attribute(config, attribute, "null");
+                rows++;
+        }
+        g_assert_cmpuint(rows, >, 0);
+}
+
+/* What off means, by examples: as people write it, and what would mean something else. */
+static void test_off_values(void) {
+        static const struct {
+                const char *name, *value;
+                bool taken;
+        } examples[] = {
+                { "watch", "false", true },
+                { "watch", "s:false", true },
+                { "watch", "[]", false }, /* of PM2: the whole folder */
+                { "watch", "null", true },
+                { "ignore_watch", "[]", true },
+                { "cron_restart", "i:0", true },
+                { "cron_restart", "s:0", true },
+                { "cron_restart", "s:* * * * *", false },
+                { "max_memory_restart", "i:0", true },
+                { "max_memory_restart", "s:200M", false },
+                { "instances", "i:1", true },
+                { "instances", "s:1", true },
+                { "instances", "i:0", false },
+                { "instances", "i:-1", false },
+                { "instances", "s:max", false },
+                { "exec_mode", "s:fork", true },
+                { "exec_mode", "s:fork_mode", true },
+                { "exec_mode", "s:cluster", false },
+                { "exec_mode", "false", false },
+                { "uid", "null", true },
+                { "uid", "i:0", false },
+                { "uid", "s:root", false },
+                { "user", "s:root", false },
+                { "wait_ready", "false", true },
+                { "wait_ready", "true", false },
+                { "waitReady", "true", false },
+                { "watch_options", "{}", true },
+                { "time", "false", true },
+                { "log_date_format", "s:", true },
+                { "log_date_format", "s:YYYY", false },
+                { "listen_timeout", "i:0", true },
+                { "listen_timeout", "i:8000", false },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(examples); i++) {
+                g_autoptr(AppConfig) config = app_config_new();
+                g_autoptr(Value) value = test_value(examples[i].value);
+                g_test_message("%s: %s", examples[i].name, examples[i].value);
+                int r = app_config_set_by_name(config, examples[i].name, value, NULL);
+                g_assert_cmpint(r, ==, examples[i].taken ? 0 : -ECANCELED);
+        }
+}
+
+/* What has no effect is told back as it was written, whatever it is, and can be listed. */
+static void test_kept(void) {
+        g_autoptr(AppConfig) config = app_config_new();
+        g_autoptr(Value) deep = test_value_nested(60, true);
+        g_autofree char *long_text = g_strnfill(64 * 1024, 'x');
+        g_autoptr(Value) large = value_new_string(long_text);
+        g_autoptr(Value) value = value_new_bool(false), null = value_new_null();
+        g_auto(Error) error = { 0 };
+
+        g_assert_null(app_config_list_kept(config));
+        g_assert_cmpint(app_config_set_by_name(config, "vizion", value, NULL), ==, 0);
+        g_assert_cmpint(app_config_set_by_name(config, "windowsHide", deep, NULL), ==, 0);
+        g_autofree char *kept = app_config_list_kept(config);
+        g_assert_cmpstr(kept, ==, "vizion, windows_hide");
+        g_autoptr(AppConfig) copy = app_config_copy(config);
+        g_autofree char *copied = app_config_list_kept(copy);
+        g_assert_cmpstr(copied, ==, kept);
+        g_assert_cmpint(app_config_set_by_name(config, "vizion", large, &error), ==, -ECANCELED);
+        test_assert_contains(error.message, "vizion: is over 65536 bytes");
+        assert_attribute(config, attribute_find("vizion"), "false");
+        g_assert_cmpint(app_config_set_by_name(config, "vizion", null, NULL), ==, 0);
+        g_autofree char *rest = app_config_list_kept(config);
+        g_assert_cmpstr(rest, ==, "windows_hide");
+}
+
+/* The type of sizes, on a row of its own. */
+static void test_size(void) {
+        static const Attribute attribute = {
+                .name = "size",
+                .type = ATTRIBUTE_SIZE,
+                .offset = offsetof(AppConfig, max_restarts),
+                .minimum = 1024,
+                .maximum = UINT64_C(1) << 40,
+        };
+        static const struct {
+                const char *input;
+                uint64_t bytes; /* 0: refused */
+        } sizes[] = {
+                { "i:1024", 1024 },
+                { "s:1K", 1024 },
+                { "s:200M", UINT64_C(200) << 20 },
+                { "s:1.5G", UINT64_C(3) << 29 },
+                { "s:1T", UINT64_C(1) << 40 },
+                { "d:2048", 2048 },
+                { "i:1023", 0 },
+                { "s:1025G", 0 },
+                { "s:2T", 0 },
+                { "s:99999999999T", 0 },
+                { "i:-1", 0 },
+                { "s:200X", 0 },
+                { "s:lots", 0 },
+                { "s:", 0 },
+                { "true", 0 },
+                { "[]", 0 },
+                { "{}", 0 },
+                { "d:0.5", 0 },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+                g_autoptr(AppConfig) config = app_config_new();
+                g_autoptr(Value) value = test_value(sizes[i].input);
+                g_auto(Error) error = { 0 };
+                g_test_message("%s", sizes[i].input);
+                config->max_restarts = 42;
+                int r = attribute_set(config, &attribute, value, &error);
+                g_assert_cmpint(r, ==, sizes[i].bytes ? 0 : -ECANCELED);
+                g_assert_cmpuint(config->max_restarts, ==, sizes[i].bytes ? sizes[i].bytes : 42);
+                g_assert_true(sizes[i].bytes || g_str_has_prefix(error.message, "size: "));
         }
 }
 
@@ -323,6 +542,10 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/app-config/defaults", test_defaults);
         g_test_add_func("/core/app-config/samples", test_samples);
+        g_test_add_func("/core/app-config/not-supported", test_not_supported);
+        g_test_add_func("/core/app-config/off-values", test_off_values);
+        g_test_add_func("/core/app-config/kept", test_kept);
+        g_test_add_func("/core/app-config/size", test_size);
         g_test_add_func("/core/app-config/ranges", test_ranges);
         g_test_add_func("/core/app-config/string-lengths", test_string_lengths);
         g_test_add_func("/core/app-config/duration-round-trip", test_duration_round_trip);

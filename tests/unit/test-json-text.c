@@ -268,8 +268,9 @@ static void test_duplicate_keys(void) {
 static void test_bad_text(void) {
         assert_refused("\"\\u0000\"", "NUL");
         assert_refused("{\"a\\u0000b\": 1}", "NUL");
-        assert_refused_bytes("\"a\0b\"", 5, "UTF-8");
-        assert_refused_bytes("[]\0", 3, "UTF-8");
+        assert_refused_bytes("\"a\0b\"", 5, "line 1, column 3: a NUL character");
+        assert_refused_bytes("[]\0", 3, "a NUL character");
+        assert_refused_bytes("[1,\n \"\xc3\xa4\xff\"]", 10, "line 2, column 4: is not valid UTF-8");
         assert_refused("\"\xff\"", "UTF-8");
         assert_refused("\"\xc0\x80\"", "UTF-8");
         assert_refused("\"\xed\xa0\x80\"", "UTF-8");
@@ -348,7 +349,114 @@ static void test_lines(void) {
         assert_refused("{\n\"a\": 1,\n'b': 2\n}", "line 3");
         assert_refused("[\n\n\n99999999999999999999\n]", "line 4");
         assert_refused("[\n\"\\u0000\"]", "line 2");
-        assert_refused("[1,\n2,\n,]", ":3:"); /* json-glib's own */
+        assert_refused("[1,\n2,\n,]", "line 3, column 1: [2]: expected a value, got ','");
+}
+
+/* The message whole: line, column in characters, the path of the key, what is wrong. */
+static void test_paths(void) {
+        static const char *const samples[][2] = {
+                { "{\"apps\": [{\"env\": {\"A\": 1,\n  \"A\": 2}}]}",
+                  "JSON, line 2, column 3: apps[0].env.A: the key stands twice in this object" },
+                { "{\"apps\": [{}, {\"name\": 'x'}]}",
+                  "JSON, line 1, column 24: apps[1].name: strings and keys stand in double quotes" },
+                { "{\"a b\": tru}",
+                  "JSON, line 1, column 9: 'a b': a word that JSON has not: text stands in double quotes" },
+                { "{\"ä\": \"日本\", b: 1}",
+                  "JSON, line 1, column 13: expected a key in double quotes, got 'b'" },
+                { "{\"a\": [1, 2", "JSON, line 1, column 12: a: expected ',' or ']', but the text ends" },
+                { "{\"a\": {\"b\": \"x\n\"}}",
+                  "JSON, line 1, column 15: a.b: a string is not closed on its line" },
+                { "[[], [1e400]]", "JSON, line 1, column 12: [1][0]: a number is out of range" },
+                { "{\"a\": 1,}", "JSON, line 1, column 9: expected a key in double quotes, got '}'" },
+                { "// c\n1", "JSON, line 1, column 1: comments are not JSON" },
+                { "{\"a\" 1}", "JSON, line 1, column 6: a: expected ':', got '1'" },
+                { "[1] 2", "JSON, line 1, column 5: expected the end, got '2'" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
+                g_autoptr(Value) value = NULL;
+                g_auto(Error) error = { 0 };
+                g_assert_cmpint(decode(samples[i][0], strlen(samples[i][0]), &value, &error),
+                                ==,
+                                -ECANCELED);
+                g_assert_cmpstr(error.message, ==, samples[i][1]);
+        }
+}
+
+static int decode_relaxed(const char *text, Value **ret, Error *error) {
+        g_autofree char *exact = g_memdup2(text, strlen(text));
+
+        return json_text_decode_relaxed(*text ? exact : "", strlen(text), ret, error);
+}
+
+/* As people write it. */
+static void test_relaxed(void) {
+        static const char *const samples[][2] = {
+                { "{\"a\": 1,}", "{a: i:1}" },
+                { "[1, 2, ]", "[i:1, i:2]" },
+                { "[[1,],{\"a\":[],},]", "[[i:1], {a: []}]" },
+                { "// first\n{ // second\n\"a\": 1 // third\n} // last", "{a: i:1}" },
+                { "/* a */ [ /* b\n * c */ 1 /**/, /***/ 2 /* , */ ] /* d */", "[i:1, i:2]" },
+                { "[1, // one\n 2, /* two */\n // three\n]", "[i:1, i:2]" },
+                { "{\"a\" /* b */ : /* c */ 1}", "{a: i:1}" },
+                { "[\"// no\", \"/* comment */\", \",]\"]", "[s:// no, s:/* comment */, s:,]]" },
+                { "[1 /* ünï // 日 */, 2]", "[i:1, i:2]" },
+                { "\xef\xbb\xbf{\"a\": 1}", "{a: i:1}" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
+                g_autoptr(Value) value = NULL;
+                g_auto(Error) error = { 0 };
+                g_test_message("%s", samples[i][0]);
+                g_assert_cmpint(decode_relaxed(samples[i][0], &value, &error), ==, 0);
+                g_autofree char *text = test_value_to_text(value);
+                g_assert_cmpstr(text, ==, samples[i][1]);
+        }
+}
+
+static void test_relaxed_refused(void) {
+        static const char *const samples[][2] = {
+                { "[,]", "[0]: expected a value, got ','" },
+                { "{,}", "expected a key" },
+                { "[1,,]", "[1]: expected a value" },
+                { "[1,\n/* a\n b ]", "line 3, column 5: [0]: a comment is not closed" },
+                { "// all of it", "empty" },
+                { "/* all of it */", "empty" },
+                { "", "empty" },
+                { "[1] /", "expected the end, got '/'" },
+                { "[1 / 2]", "expected ',' or ']', got '/'" },
+                { "# c\n[1]", "expected a value, got '#'" },
+                { "['a']", "double quotes" },
+                { "{a: 1}", "expected a key in double quotes" },
+                { "{\"a\": 1, /* \n */ \"a\": 2}", "line 2, column 5: a: the key stands twice" },
+                { "[1], ", "expected the end" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
+                g_autoptr(Value) value = NULL;
+                g_auto(Error) error = { 0 };
+                g_test_message("%s", samples[i][0]);
+                g_assert_cmpint(decode_relaxed(samples[i][0], &value, &error), ==, -ECANCELED);
+                g_assert_cmpint(error.code, ==, ERROR_INVALID_DATA);
+                test_assert_contains(error.message, samples[i][1]);
+        }
+}
+
+/* Each value has the line of its key, an item that on which it begins. */
+static void test_value_lines(void) {
+        g_autoptr(Value) root = NULL;
+        const char *text = "\n{ // one\n  \"a\":\n    1,\n  \"b\": [\n    2, [\n      3]],\n  /* \n */ "
+                           "\"c\": {}}";
+
+        g_assert_cmpint(decode_relaxed(text, &root, NULL), ==, 0);
+        const Value *items = value_get(root, "b"), *second = items->items->pdata[1];
+        g_assert_cmpuint(root->line, ==, 2);
+        g_assert_cmpuint(value_get(root, "a")->line, ==, 3);
+        g_assert_cmpuint(items->line, ==, 5);
+        g_assert_cmpuint(((const Value *) items->items->pdata[0])->line, ==, 6);
+        g_assert_cmpuint(second->line, ==, 6);
+        g_assert_cmpuint(((const Value *) second->items->pdata[0])->line, ==, 7);
+        g_assert_cmpuint(value_get(root, "c")->line, ==, 9);
 }
 
 int main(int argc, char **argv) {
@@ -366,5 +474,9 @@ int main(int argc, char **argv) {
         g_test_add_func("/config/json-text/size", test_size);
         g_test_add_func("/config/json-text/count", test_count);
         g_test_add_func("/config/json-text/lines", test_lines);
+        g_test_add_func("/config/json-text/paths", test_paths);
+        g_test_add_func("/config/json-text/relaxed", test_relaxed);
+        g_test_add_func("/config/json-text/relaxed-refused", test_relaxed_refused);
+        g_test_add_func("/config/json-text/value-lines", test_value_lines);
         return g_test_run();
 }

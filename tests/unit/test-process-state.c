@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-        ARMS = ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER | ACTION_ARM_LAUNCH_TIMER,
+        ARMS = ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER | ACTION_ARM_LAUNCH_TIMER |
+               ACTION_ARM_HOOK_TIMER,
         ALL_ACTIONS = ACTION_SPAWN | ACTION_OPEN_GATE | ACTION_SIGNAL | ACTION_KILL | ARMS |
                       ACTION_DISARM_TIMER,
 };
@@ -22,13 +23,17 @@ static const Transition *row(int state, int input) {
 }
 
 static bool is_gone_input(int input) {
-        return input == INPUT_GONE_STOPPED || input == INPUT_GONE_ERRORED || input == INPUT_GONE_DELAY ||
-               input == INPUT_GONE_AGAIN;
+        return input >= INPUT_GONE_STOPPED && input <= INPUT_GONE_FINISH;
 }
 
 /* States in which something is waited for that may never come by itself. */
 static bool is_waiting(int state) {
         return state != PROCESS_STOPPED && state != PROCESS_ERRORED && state != PROCESS_ONLINE;
+}
+
+/* States in which a child is made and waits at its gate. */
+static bool is_launching(int state) {
+        return state == PROCESS_PLACING || process_state_is_hook((ProcessState) state);
 }
 
 static void test_names(void) {
@@ -91,17 +96,17 @@ static void test_every_pair(void) {
                 g_assert_cmpuint(t->actions & ~(unsigned) ALL_ACTIONS, ==, 0);
                 /* A child is made when there is none, or when the last has just gone. */
                 if (t->actions & ACTION_SPAWN) {
-                        g_assert_true(!alive || input == INPUT_GONE_AGAIN);
-                        g_assert_cmpint(t->next, ==, PROCESS_PLACING);
+                        g_assert_true(!alive || is_gone_input(input));
+                        g_assert_true(is_launching(t->next));
                 }
-                g_assert_true(t->next != PROCESS_PLACING || t->actions & ACTION_SPAWN);
+                g_assert_true(!is_launching(t->next) || (int) t->next == state || t->actions & ACTION_SPAWN);
                 /* Nothing is forgotten alive: only when all has gone is it over. */
                 g_assert_true(!alive || next_alive || is_gone_input(input));
                 g_assert_true(!is_gone_input(input) || alive);
                 g_assert_true(alive || !next_alive || t->actions & ACTION_SPAWN);
                 /* The gate opens once, for a child that is in its place. */
                 g_assert_true(!(t->actions & ACTION_OPEN_GATE) ==
-                              !(state == PROCESS_PLACING && input == INPUT_PLACED));
+                              !(is_launching(state) && input == INPUT_PLACED));
                 /* Signals go to what is alive, and there is a time when patience ends. */
                 if (t->actions & (ACTION_SIGNAL | ACTION_KILL)) {
                         g_assert_true(alive);
@@ -138,10 +143,11 @@ static void test_always_answered(void) {
                 bool timed = is_waiting(state) && state != PROCESS_WAITING_RESTART;
                 g_assert_true(row(state, INPUT_TIMEOUT)->valid == timed);
                 bool alive = process_state_is_alive((ProcessState) state);
-                for (int input = INPUT_GONE_STOPPED; input <= INPUT_GONE_AGAIN; input++) {
+                for (int input = INPUT_GONE_STOPPED; input <= INPUT_GONE_FINISH; input++) {
                         g_assert_true(row(state, input)->valid == alive);
                 }
                 g_assert_true(row(state, INPUT_START)->valid == !alive);
+                g_assert_true(row(state, INPUT_PREPARE)->valid == !alive);
         }
 }
 
@@ -174,8 +180,8 @@ static void test_reachable(void) {
                                 continue;
                         }
                         Node next = { t->next, node.armed && !(t->actions & ACTION_DISARM_TIMER) };
-                        if (input == INPUT_TIMEOUT ||
-                            (node.state == PROCESS_WAITING_RESTART && input == INPUT_START)) {
+                        if (input == INPUT_TIMEOUT || (node.state == PROCESS_WAITING_RESTART &&
+                                                       (input == INPUT_START || input == INPUT_PREPARE))) {
                                 next.armed = false; /* it has run out */
                         }
                         next.armed = next.armed || t->actions & ARMS;
@@ -228,6 +234,51 @@ static void test_stop_is_final(void) {
         }
 }
 
+/* Walks of any inputs that can come: at most one child, and it is there exactly in the states that say so;
+ * the timer runs wherever something is waited for; what was stopped and is not started again ends as
+ * stopped. */
+static void test_random_walks(void) {
+        GRand *random = g_rand_new_with_seed(5);
+
+        for (int walk = 0; walk < 2000; walk++) {
+                int state = PROCESS_STOPPED;
+                bool child = false, armed = false, gate = false;
+                for (int step = 0; step < 50; step++) {
+                        int input = g_rand_int_range(random, 0, _PROCESS_INPUT_MAX);
+                        const Transition *t = row(state, input);
+                        if (!t->valid || (input == INPUT_PLACED && gate)) {
+                                continue;
+                        }
+                        child = child && !is_gone_input(input);
+                        gate = gate && child;
+                        bool timed_out = input == INPUT_TIMEOUT || state == PROCESS_WAITING_RESTART;
+                        armed = armed && !timed_out && !(t->actions & ACTION_DISARM_TIMER);
+                        if (t->actions & ACTION_SPAWN) {
+                                g_assert_false(child);
+                                child = true;
+                        }
+                        if (t->actions & ACTION_OPEN_GATE) {
+                                g_assert_true(child && !gate);
+                                gate = true;
+                        }
+                        g_assert_true(child || !(t->actions & (ACTION_SIGNAL | ACTION_KILL)));
+                        armed = armed || t->actions & ARMS;
+                        state = (int) t->next;
+                        g_assert_true(process_state_is_alive((ProcessState) state) == child);
+                        g_assert_true(armed == is_waiting(state));
+                        g_assert_true(state != PROCESS_ONLINE || gate);
+                }
+                /* From wherever it got to. */
+                static const int end[] = { INPUT_STOP, INPUT_TIMEOUT, INPUT_TIMEOUT, INPUT_GONE_STOPPED };
+                for (size_t i = 0; i < G_N_ELEMENTS(end); i++) {
+                        const Transition *t = row(state, end[i]);
+                        state = t->valid ? (int) t->next : state;
+                }
+                g_assert_cmpint(state, ==, PROCESS_STOPPED);
+        }
+        g_rand_free(random);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/process-state/names", test_names);
@@ -239,5 +290,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/core/process-state/reachable", test_reachable);
         g_test_add_func("/core/process-state/stop-is-reached", test_stop_is_reached);
         g_test_add_func("/core/process-state/stop-is-final", test_stop_is_final);
+        g_test_add_func("/core/process-state/random-walks", test_random_walks);
         return g_test_run();
 }

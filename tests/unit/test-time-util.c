@@ -115,6 +115,40 @@ static void test_round_trip(void) {
         }
 }
 
+/* Any row of numbers and units is the sum of its parts, whatever blanks stand between. */
+static void test_properties(void) {
+        static const struct {
+                const char *unit;
+                uint64_t usec;
+        } units[] = { { "us", 1 },         { "ms", 1000 },      { "", 1000 },    { "s", SEC },
+                      { "min", 60 * SEC }, { "h", 3600 * SEC }, { "days", DAY }, { "w", 7 * DAY } };
+        GRand *random = g_rand_new_with_seed(5);
+
+        for (int i = 0; i < 20000; i++) {
+                GString *text = g_string_new(NULL);
+                uint64_t sum = 0, usec = 42;
+                for (int parts = g_rand_int_range(random, 1, 6); parts > 0; parts--) {
+                        size_t unit = (size_t) g_rand_int_range(random, 0, G_N_ELEMENTS(units));
+                        uint64_t number = g_rand_int(random) >> g_rand_int_range(random, 0, 32);
+                        number %= 2 * MOST / units[unit].usec; /* else the sum here does not fit */
+                        g_string_append_printf(
+                                        text,
+                                        "%" G_GUINT64_FORMAT "%s%s%s",
+                                        number,
+                                        g_rand_boolean(random) ? " " : "",
+                                        units[unit].unit,
+                                        parts > 1 ? " " : "");
+                        sum += number * units[unit].usec;
+                }
+                int r = parse_duration_usec(text->str, &usec);
+                if (sum <= MOST ? r != 0 || usec != sum : r != -ERANGE || usec != 42) {
+                        g_error("'%s': got %d and %" G_GUINT64_FORMAT, text->str, r, usec);
+                }
+                g_string_free(text, TRUE);
+        }
+        g_rand_free(random);
+}
+
 static void test_clocks(void) {
         uint64_t before = (uint64_t) g_get_real_time();
         uint64_t realtime = now_realtime_usec();
@@ -135,6 +169,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/basic/time-util/durations", test_durations);
         g_test_add_func("/basic/time-util/round-trip", test_round_trip);
+        g_test_add_func("/basic/time-util/properties", test_properties);
         g_test_add_func("/basic/time-util/clocks", test_clocks);
         return g_test_run();
 }

@@ -4,6 +4,8 @@
 
 #include "value-fixture.h"
 
+#include <string.h>
+
 static void test_scalars(void) {
         g_autoptr(Value) null = value_new_null();
         g_autoptr(Value) boolean = value_new_bool(true);
@@ -73,6 +75,31 @@ static void test_kinds(void) {
         g_assert_cmpstr(value_kind_to_text(VALUE_MAP), ==, "an object");
 }
 
+static void test_copy(void) {
+        static const char *const notations[] = {
+                "null",  "true",           "i:-7",
+                "d:0.5", "s:text",         "[]",
+                "{}",    "l:null|s:a|i:1", "M:a=null|b=[]|c=d:1.5",
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(notations); i++) {
+                g_autoptr(Value) value = test_value(notations[i]);
+                g_autoptr(Value) copy = value_copy(value);
+                g_autofree char *before = test_value_to_text(value);
+                g_autofree char *after = test_value_to_text(copy);
+                g_assert_cmpstr(before, ==, after);
+                g_assert_cmpuint(value_bytes(copy), ==, value_bytes(value));
+        }
+        g_autoptr(Value) map = test_value("M:a=i:1|b=s:text|c=[]");
+        size_t whole = value_bytes(map);
+        value_remove(map, "nobody");
+        g_assert_cmpuint(value_bytes(map), ==, whole);
+        value_remove(map, "b");
+        g_assert_cmpuint(value_bytes(map), <, whole - strlen("text"));
+        g_assert_null(value_get(map, "b"));
+        g_assert_cmpuint(value_count(map), ==, 2);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/value/scalars", test_scalars);
@@ -80,5 +107,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/core/value/map", test_map);
         g_test_add_func("/core/value/deep", test_deep);
         g_test_add_func("/core/value/kinds", test_kinds);
+        g_test_add_func("/core/value/copy", test_copy);
         return g_test_run();
 }

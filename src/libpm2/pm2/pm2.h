@@ -165,13 +165,30 @@ const char *pm2_last_error_message(const pm2_client *client);
  * the "cwd" that they have. */
 int pm2_start(pm2_client *client, const char *script, const pm2_options *options, pm2_value **ret_processes);
 
-/* Start what a JSON text declares: one app, an array of apps, or {"apps": [...]}. options: "only",
- * "update_env"; "cwd" and "caller_env" are the caller's unless given. */
+/* Start what a JSON text declares: one app, an array of apps, or {"apps": [...]}. Comments as in C and
+ * commas before closing brackets are fine. options: "only", "env" (a profile: "env_NAME" of an app is put
+ * over its "env"), "update_env"; "cwd" and "caller_env" are the caller's unless given. */
 int pm2_start_json(
                 pm2_client *client,
                 const char *document,
                 const pm2_options *options,
                 pm2_value **ret_processes);
+
+/* What pm2_start_json() would do, without doing it: an object with "ok", "errors", "notices" and "apps", as
+ * Validate of org.pm2.Manager describes it. -EBADMSG and -EINVAL: the text itself cannot be read. */
+int pm2_validate(pm2_client *client, const char *document, const pm2_options *options, pm2_value **ret);
+
+/* Whether a path is that of an ecosystem file by its name: .json, .yaml, .yml, .config.js, .config.cjs,
+ * .config.mjs. */
+bool pm2_is_ecosystem_path(const char *path);
+
+/* Read an ecosystem file into JSON for pm2_start_json() and pm2_validate(), to be ended with free(). The
+ * client need not be connected; it gets the text of a failure, with file and line. YAML is turned into JSON
+ * with everything on the line that it has in the file. JavaScript is run by the "node" that is in PATH, as a
+ * child of the caller, for at most timeout_usec (0: 30 s). -EINVAL: another kind of file by its name;
+ * -EBADMSG: it cannot be read; -EFBIG: it is over 1 MiB; -ENOENT: there is no such file, or no node;
+ * -ETIMEDOUT. */
+int pm2_read_ecosystem(pm2_client *client, const char *path, uint64_t timeout_usec, char **ret_document);
 
 int pm2_stop(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
 
@@ -186,11 +203,25 @@ int pm2_delete(pm2_client *client,
                const pm2_options *options,
                pm2_value **ret_processes);
 
+/* Save the caller's processes: what was declared of each, its environment, and whether it was stopped. path:
+ * an absolute one, or NULL for the default. options: "force" (an empty list is refused without it).
+ * ret_path, to be ended with free() and may be NULL: where the list is. */
+int pm2_dump(pm2_client *client, const char *path, const pm2_options *options, char **ret_path);
+
+/* Start what was saved, or register it where it was stopped; PM2's dump.pm2 is read as well. Names that are
+ * in the list already are skipped, and their processes are among those returned. */
+int pm2_resurrect(
+                pm2_client *client, const char *path, const pm2_options *options, pm2_value **ret_processes);
+
 /* Every process, by increasing id: the documented fields. */
 int pm2_list(pm2_client *client, pm2_value **ret_processes);
 
 /* The processes of a target with every attribute and fact. */
 int pm2_describe(pm2_client *client, const char *target, pm2_value **ret_processes);
+
+/* The last events of each process that a target names, the oldest first, as org.pm2.Manager(5) has them:
+ * what happened, who asked for it, and whether it is restarted. count: at most so many of each, 0: all. */
+int pm2_recent_events(pm2_client *client, const char *target, uint32_t count, pm2_value **ret_events);
 
 /* Stop every process and end the supervisor; returns when it is gone. The connection is closed. */
 int pm2_kill_daemon(pm2_client *client, const pm2_options *options);
@@ -217,6 +248,10 @@ int pm2_get_processes_by_name(pm2_client *client, const char *name, pm2_value **
  * Capabilities) and those of org.pm2.Process for an id, as an object. */
 int pm2_get_manager_properties(pm2_client *client, pm2_value **ret);
 int pm2_get_process_properties(pm2_client *client, uint32_t id, pm2_value **ret);
+
+/* What the next start finds in its environment, as an object of strings; variables that are not UTF-8 are
+ * left out. Of own processes alone. */
+int pm2_get_process_environment(pm2_client *client, uint32_t id, pm2_value **ret);
 
 /* The supervisor's version, to be ended with free(). */
 int pm2_get_version(pm2_client *client, char **ret);

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* From what a caller wrote to the field of an attribute: one setter for each type. */
+
+#include "core/attribute-value.h"
+
+#include "basic/parse-util.h"
+#include "basic/signal-util.h"
+#include "basic/time-util.h"
+#include "basic/utf8.h"
+#include "core/command-line.h"
+#include "core/value-text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+        WORD_BYTES_MAX = 128 * 1024 - 1, /* MAX_ARG_STRLEN of execve(2) */
+        TOTAL_BYTES_MAX = 1024 * 1024,   /* of one list of words: well below what execve(2) takes */
+        KEPT_BYTES_MAX = 64 * 1024,      /* of one attribute that is only kept */
+        EXIT_CODE_MAX = 64 * EXIT_CODE_WORDS - 1,
+};
+
+void *attribute_field(const AppConfig *config, const Attribute *attribute) {
+        return (char *) config + attribute->offset;
+}
+
+static int refuse(const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *got = value_describe(value);
+
+        return error_set(
+                        error,
+                        ERROR_INVALID_CONFIG,
+                        "%s: expected %s, got %s",
+                        attribute->name,
+                        attribute_type_to_text(attribute->type),
+                        got);
+}
+
+static int refuse_range(const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *got = value_describe(value);
+        uint64_t unit = attribute->type == ATTRIBUTE_DURATION ? USEC_PER_MSEC : 1;
+
+        return error_set(
+                        error,
+                        ERROR_INVALID_CONFIG,
+                        "%s: %s is out of range, it must be %" PRIu64 " to %" PRIu64 "%s",
+                        attribute->name,
+                        got,
+                        attribute->minimum / unit,
+                        attribute->maximum / unit,
+                        attribute->type == ATTRIBUTE_DURATION ? " ms" : "");
+}
+
+static bool has_control_character(const char *text) {
+        for (; *text; text++) {
+                if ((unsigned char) *text < ' ' || *text == 0x7f) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind != VALUE_STRING) {
+                return refuse(attribute, value, error);
+        }
+        const char *text = value->string;
+        size_t length = strlen(text);
+        if (length < attribute->minimum || length > attribute->maximum) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: must have %" PRIu64 " to %" PRIu64 " bytes, got %zu",
+                                attribute->name,
+                                attribute->minimum,
+                                attribute->maximum,
+                                length);
+        }
+        if (!utf8_is_valid(text, length)) {
+                return error_set(error, ERROR_INVALID_CONFIG, "%s: is not valid UTF-8", attribute->name);
+        }
+        /* A command may be a script of several lines; names and paths go into tables and file names. */
+        if (!attribute->lines && has_control_character(text)) {
+                g_autofree char *quoted = error_quote(text);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: %s has a control character",
+                                attribute->name,
+                                quoted);
+        }
+        char **field = attribute_field(config, attribute);
+        char *copy = g_strdup(text);
+        g_free(*field);
+        *field = copy;
+        return 0;
+}
+
+static int set_bool(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value_to_text(value);
+
+        if (!text || parse_bool(text, attribute_field(config, attribute)) < 0) {
+                return refuse(attribute, value, error);
+        }
+        return 0;
+}
+
+static int set_number(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value_to_text(value);
+        int64_t number = 0;
+        int r = text && value->kind != VALUE_BOOL ? parse_int64(text, &number) : -EINVAL;
+
+        if (r == -EINVAL) {
+                return refuse(attribute, value, error);
+        }
+        if (r < 0 || number < 0 || (uint64_t) number < attribute->minimum ||
+            (uint64_t) number > attribute->maximum) {
+                return refuse_range(attribute, value, error);
+        }
+        *(uint64_t *) attribute_field(config, attribute) = (uint64_t) number;
+        return 0;
+}
+
+static int set_duration(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value_to_text(value);
+        uint64_t usec = 0;
+        int r = text && value->kind != VALUE_BOOL ? parse_duration_usec(text, &usec) : -EINVAL;
+
+        if (r == -EINVAL) {
+                return refuse(attribute, value, error);
+        }
+        if (r < 0 || usec < attribute->minimum || usec > attribute->maximum) {
+                return refuse_range(attribute, value, error);
+        }
+        *(uint64_t *) attribute_field(config, attribute) = usec;
+        return 0;
+}
+
+static int set_signal(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value_to_text(value);
+        int number = text ? signal_from_text(text) : -EINVAL;
+
+        if (number < 0) {
+                return refuse(attribute, value, error);
+        }
+        *(int *) attribute_field(config, attribute) = number;
+        return 0;
+}
+
+/* Words of a caller as a NULL-ended array; NULL with the error set. */
+static char **words_of(const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind == VALUE_STRING) {
+                char **words = command_line_split(value->string);
+                if (!words) {
+                        (void) error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s: a quote is not closed",
+                                        attribute->name);
+                }
+                return words;
+        }
+        if (value->kind != VALUE_ARRAY) {
+                (void) refuse(attribute, value, error);
+                return NULL;
+        }
+        g_auto(GStrv) words = g_new0(char *, value->items->len + 1);
+        for (guint i = 0; i < value->items->len; i++) {
+                const Value *item = value->items->pdata[i];
+                words[i] = value_to_text(item);
+                if (!words[i]) {
+                        (void) error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s[%u]: expected a string, got %s",
+                                        attribute->name,
+                                        i,
+                                        value_kind_to_text(item->kind));
+                        return NULL;
+                }
+        }
+        return g_steal_pointer(&words);
+}
+
+static int set_strings(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_auto(GStrv) words = words_of(attribute, value, error);
+
+        if (!words) {
+                return -ECANCELED;
+        }
+        size_t count = 0, total = 0;
+        for (; words[count]; count++) {
+                size_t length = strlen(words[count]);
+                total += length + 1;
+                if (length > WORD_BYTES_MAX || total > TOTAL_BYTES_MAX || count >= attribute->maximum) {
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s: over %" PRIu64
+                                        " words, or a word over %d bytes, or over %d bytes "
+                                        "in all",
+                                        attribute->name,
+                                        attribute->maximum,
+                                        WORD_BYTES_MAX,
+                                        TOTAL_BYTES_MAX);
+                }
+        }
+        char ***field = attribute_field(config, attribute);
+        g_strfreev(*field);
+        *field = g_steal_pointer(&words);
+        return 0;
+}
+
+static int add_variable(
+                const Attribute *attribute, const ValueEntry *entry, GPtrArray *assignments, Error *error) {
+        g_autofree char *quoted = error_quote(entry->key);
+
+        if (!environment_name_is_valid(entry->key)) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: %s cannot be the name of a variable",
+                                attribute->name,
+                                quoted);
+        }
+        if (entry->value->kind == VALUE_NULL) {
+                return 0;
+        }
+        g_autofree char *text = value_to_text(entry->value);
+        if (!text) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s.%s: expected a string, a number or a boolean, got %s",
+                                attribute->name,
+                                quoted,
+                                value_kind_to_text(entry->value->kind));
+        }
+        char *assignment = g_strdup_printf("%s=%s", entry->key, text);
+        g_ptr_array_add(assignments, assignment);
+        if (strlen(assignment) > WORD_BYTES_MAX) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s.%s: is over %d bytes",
+                                attribute->name,
+                                quoted,
+                                WORD_BYTES_MAX);
+        }
+        return 0;
+}
+
+static int set_environment(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind != VALUE_MAP) {
+                return refuse(attribute, value, error);
+        }
+        if (value->entries->len > attribute->maximum) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: over %" PRIu64 " variables",
+                                attribute->name,
+                                attribute->maximum);
+        }
+        g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
+        size_t total = 0;
+        for (guint i = 0; i < value->entries->len; i++) {
+                int r =
+                                add_variable(attribute,
+                                             &g_array_index(value->entries, ValueEntry, i),
+                                             assignments,
+                                             error);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        for (guint i = 0; i < assignments->len; i++) {
+                total += strlen(assignments->pdata[i]) + 1;
+        }
+        if (total > TOTAL_BYTES_MAX) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: over %d bytes in all",
+                                attribute->name,
+                                TOTAL_BYTES_MAX);
+        }
+        g_ptr_array_add(assignments, NULL);
+        Environment **field = attribute_field(config, attribute);
+        environment_unref(*field);
+        *field = environment_new((const char *const *) assignments->pdata);
+        return 0;
+}
+
+static int set_size(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value_to_text(value);
+        uint64_t bytes = 0;
+        int r = text && value->kind != VALUE_BOOL ? parse_size(text, &bytes) : -EINVAL;
+
+        if (r == -EINVAL) {
+                return refuse(attribute, value, error);
+        }
+        if (r < 0 || bytes < attribute->minimum || bytes > attribute->maximum) {
+                return refuse_range(attribute, value, error);
+        }
+        *(uint64_t *) attribute_field(config, attribute) = bytes;
+        return 0;
+}
+
+static int add_exit_code(
+                const Attribute *attribute,
+                const char *text,
+                const Value *value,
+                uint64_t *codes,
+                Error *error) {
+        int64_t code = 0;
+        int r = text ? parse_int64(text, &code) : -EINVAL;
+
+        if (r == -EINVAL) {
+                return refuse(attribute, value, error);
+        }
+        if (r < 0 || code < 0 || code > EXIT_CODE_MAX) {
+                return refuse_range(attribute, value, error);
+        }
+        codes[code / 64] |= UINT64_C(1) << (code % 64);
+        return 0;
+}
+
+static int set_exit_codes(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        uint64_t codes[EXIT_CODE_WORDS] = { 0 };
+        g_autofree char *text = value->kind == VALUE_BOOL ? NULL : value_to_text(value);
+        int r = 0;
+
+        if (value->kind == VALUE_ARRAY) {
+                for (guint i = 0; r >= 0 && i < value->items->len; i++) {
+                        const Value *item = value->items->pdata[i];
+                        g_autofree char *word = item->kind == VALUE_BOOL ? NULL : value_to_text(item);
+                        r = add_exit_code(attribute, word, item, codes, error);
+                }
+        } else if (value->kind == VALUE_STRING) {
+                g_auto(GStrv) words = g_strsplit_set(text, " ,", -1);
+                for (char **word = words; r >= 0 && *word; word++) {
+                        r = **word ? add_exit_code(attribute, *word, value, codes, error) : 0;
+                }
+        } else {
+                r = add_exit_code(attribute, text, value, codes, error);
+        }
+        if (r >= 0) {
+                memcpy(attribute_field(config, attribute), codes, sizeof(codes));
+        }
+        return r;
+}
+
+static int set_filter(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        EnvironmentFilter filter = { 0 };
+        bool flag;
+
+        if (value->kind == VALUE_ARRAY) {
+                filter.words = words_of(attribute, value, error);
+                if (!filter.words) {
+                        return -ECANCELED;
+                }
+                filter.kind = filter.words[0] ? FILTER_PARTS : FILTER_NONE;
+        } else if (value->kind == VALUE_BOOL) {
+                filter.kind = value->boolean ? FILTER_ALL : FILTER_NONE;
+        } else if (value->kind != VALUE_STRING) {
+                return refuse(attribute, value, error);
+        } else if (parse_bool(value->string, &flag) >= 0) {
+                filter.kind = flag ? FILTER_ALL : FILTER_NONE; /* as command lines have it */
+        } else if (value->string[0]) {
+                filter.kind = FILTER_NAME;
+                filter.words = g_new0(char *, 2);
+                filter.words[0] = g_strdup(value->string);
+        }
+        for (char **word = filter.words; word && *word; word++) {
+                if (!environment_name_is_valid(*word) || strlen(*word) > attribute->maximum) {
+                        g_autofree char *quoted = error_quote(*word);
+                        environment_filter_done(&filter);
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s: %s cannot be in the name of a variable",
+                                        attribute->name,
+                                        quoted);
+                }
+        }
+        EnvironmentFilter *field = attribute_field(config, attribute);
+        environment_filter_done(field);
+        *field = filter;
+        return 0;
+}
+
+static bool asks_for_nothing(const Attribute *attribute, const Value *value) {
+        g_autofree char *text = value_to_text(value);
+
+        if (!text) {
+                return !attribute->fallback && value_count(value) == 0;
+        }
+        g_auto(GStrv) words = g_strsplit(attribute->fallback ? attribute->fallback : "false 0", " ", -1);
+        return !text[0] || g_strv_contains((const char *const *) words, text);
+}
+
+static int set_off(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (asks_for_nothing(attribute, value)) {
+                return 0;
+        }
+        g_autofree char *got = value_describe(value);
+        return error_set(
+                        error,
+                        ERROR_NOT_SUPPORTED,
+                        "%s: %s is not supported by this version of pm2d",
+                        attribute->name,
+                        got);
+}
+
+static int set_kept(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value_bytes(value) > KEPT_BYTES_MAX) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: is over %d bytes",
+                                attribute->name,
+                                KEPT_BYTES_MAX);
+        }
+        if (!config->kept) {
+                config->kept = value_new_map();
+        }
+        value_remove(config->kept, attribute->name);
+        value_set(config->kept, attribute->name, value_copy(value));
+        return 0;
+}
+
+typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
+
+static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
+        [ATTRIBUTE_STRING] = set_string,     [ATTRIBUTE_PATH] = set_string,
+        [ATTRIBUTE_BOOL] = set_bool,         [ATTRIBUTE_NUMBER] = set_number,
+        [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
+        [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
+        [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
+        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_OFF] = set_off,
+        [ATTRIBUTE_KEPT] = set_kept,
+};
+
+int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        return setters[attribute->type](config, attribute, value, error);
+}
