@@ -99,6 +99,9 @@ int bus_request_send_signal(
                 const char *signal_name,
                 sd_bus_error *error);
 int bus_request_kill(BusConnection *connection, sd_bus_message *message, sd_bus_error *error);
+int bus_request_reexecute(BusConnection *connection, sd_bus_message *message, sd_bus_error *error);
+/* All that wait are told that the supervisor is being renewed. */
+void bus_requests_refuse(BusConnection *connection);
 /* Nobody is there to be answered any more. */
 void bus_requests_forget(BusConnection *connection);
 

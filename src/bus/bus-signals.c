@@ -296,6 +296,14 @@ static void on_killed(void *userdata, const char *reason) {
         queue_item(userdata, &(Item){ .kind = ITEM_KILLED, .text = reason });
 }
 
+static void on_restarting(void *userdata) {
+        BusSignals *signals = userdata;
+
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                bus_requests_refuse(signals->server->connections->pdata[i]);
+        }
+}
+
 int bus_signals_new(BusServer *server, BusSignals **ret) {
         BusSignals *signals = g_new0(BusSignals, 1);
 
@@ -309,6 +317,7 @@ int bus_signals_new(BusServer *server, BusSignals **ret) {
                 .removed = on_removed,
                 .shutting_down = on_shutting_down,
                 .killed = on_killed,
+                .restarting = on_restarting,
                 .userdata = signals,
         };
         int r = sd_event_add_defer(server->event, &signals->flush_source, on_flush, signals);

@@ -73,6 +73,7 @@ int verb_list(Ctl *ctl, const Arguments *arguments);
 int verb_describe(Ctl *ctl, const Arguments *arguments);
 int verb_signal(Ctl *ctl, const Arguments *arguments);
 int verb_logs(Ctl *ctl, const Arguments *arguments);
+int verb_daemon_reexec(Ctl *ctl, const Arguments *arguments);
 int verb_kill(Ctl *ctl, const Arguments *arguments);
 int verb_status(Ctl *ctl, const Arguments *arguments);
 int verb_version(Ctl *ctl, const Arguments *arguments);

@@ -245,6 +245,16 @@ int launch_read_report(ProcessHandle *handle) {
         }
 }
 
+/* After a re-exec it is our child still; after a crash it is another's. */
+static int watch_adopted(ProcessHandle *handle, pid_t pid, int pidfd) {
+        ProcStat stat;
+        bool own = proc_stat_read(pid, &stat) >= 0 && stat.parent == getpid();
+
+        return own ? child_watch_new(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch)
+                   : child_watch_new_adopted(
+                                     handle->manager->event, pidfd, on_child_exit, handle, &handle->watch);
+}
+
 void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
         Process *process = handle->process;
         IsolationGroupSpec spec = group_spec(handle);
@@ -256,14 +266,13 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
                 .path = process->control_group,
                 .unit = process->unit,
                 .main_pid = pidfd >= 0 ? pid : 0,
+                .main_pidfd = pidfd,
         };
 
-        if (process->control_group[0]) {
+        if (process->control_group[0] || pidfd >= 0) {
                 (void) isolation_group_adopt(handle->manager->isolation, &spec, &adoption, &handle->group);
         }
-        if (pidfd >= 0 &&
-            child_watch_new_adopted(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch) >=
-                            0) {
+        if (pidfd >= 0 && watch_adopted(handle, pid, pidfd) >= 0) {
                 handle->child.pidfd = pidfd;
                 handle->child.pid = pid;
                 handle->main_alive = true;

@@ -11,6 +11,9 @@
 #include "platform/state-store.h"
 #include "platform/user-info.h"
 
+/* Tells a successor in our place what limit of open files apps get. */
+#define SOFT_LIMIT_VARIABLE "PM2D_SOFT_NOFILE"
+
 typedef enum CommandVerb {
         COMMAND_START,
         COMMAND_RESTART,
@@ -73,6 +76,7 @@ struct Manager {
         sd_event *event;
         const Settings *settings;
         const InstancePaths *paths;
+        char *const *command; /* how we are executed */
         bool system;
         ManagerObserver observer;
         Registry *registry;
@@ -82,6 +86,8 @@ struct Manager {
         struct rlimit nofile; /* what processes get */
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
+        struct Reexec *reexec; /* being tried; NULL: no */
+        Handover *handover;
         bool detached; /* we end, and the processes stay */
         bool shutting_down;
         int exit_code;
@@ -121,6 +127,10 @@ int manager_submit(
                 const Request *request,
                 Operation **ret,
                 Error *error);
+
+/* manager-reexec.c */
+typedef struct Reexec Reexec;
+void manager_reexec_free(Manager *manager);
 
 /* app-plan.c: look at what an app names before anything is touched. Messages name the attribute. The names
  * of files have no id yet. */

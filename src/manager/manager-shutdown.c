@@ -81,6 +81,10 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         shutdown_check(manager);
 }
 
+bool manager_is_detached(const Manager *manager) {
+        return manager->detached;
+}
+
 bool manager_can_detach(const Manager *manager) {
         return manager_state_is_kept(manager->state);
 }

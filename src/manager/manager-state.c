@@ -63,7 +63,7 @@ void manager_state_free(ManagerState *state) {
 }
 
 bool manager_state_is_kept(const ManagerState *state) {
-        return state->store;
+        return fd_store_is_there(state->fds);
 }
 
 static int open_store(ManagerState *state) {
@@ -87,10 +87,14 @@ static int open_store(ManagerState *state) {
         if (r >= 0) {
                 r = state_store_take_slot(state->store, &slot);
         }
-        if (r >= 0) {
-                r = fd_store_add(state->fds, SLOTS_NAME, state_store_slots_fd(state->store));
+        if (r < 0) {
+                return r;
         }
-        return r < 0 ? r : fd_store_add(state->fds, BLOBS_NAME, state_store_blobs_fd(state->store));
+        if (fd_store_add(state->fds, SLOTS_NAME, state_store_slots_fd(state->store)) < 0 ||
+            fd_store_add(state->fds, BLOBS_NAME, state_store_blobs_fd(state->store)) < 0) {
+                log_warning("nobody keeps our state: processes are lost with us");
+        }
+        return 0;
 }
 
 int manager_state_open(Manager *manager) {
@@ -99,16 +103,7 @@ int manager_state_open(Manager *manager) {
         manager->state = state;
         state->environments = g_hash_table_new_full(hash_environment, equal_environments, NULL, free_shared);
         int r = fd_store_new(manager->event, &state->fds);
-        if (r < 0 || !fd_store_is_there(state->fds)) {
-                return r;
-        }
-        r = open_store(state);
-        if (r < 0) {
-                (void) log_warning_errno(r, "nobody keeps our state, processes are lost with us: %m");
-                state_store_free(state->store);
-                state->store = NULL;
-        }
-        return 0;
+        return r < 0 ? r : open_store(state);
 }
 
 static bool put_bytes(StateStore *store, GBytes *bytes, StateBlob *ret) {
@@ -232,7 +227,7 @@ void manager_state_save(ProcessHandle *handle) {
         ProcessRecord record;
         SavedBlobs old;
 
-        if (!state->store || handle->manager->detached) {
+        if (handle->manager->detached) {
                 return;
         }
         if (!handle->has_slot) {
@@ -256,7 +251,7 @@ void manager_state_save(ProcessHandle *handle) {
 void manager_state_forget(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
 
-        if (state->store && handle->has_slot && !handle->manager->detached) {
+        if (handle->has_slot && !handle->manager->detached) {
                 state_store_clear(state->store, handle->slot);
                 handle->has_slot = false;
                 drop_blobs(state, &handle->saved);
@@ -406,7 +401,7 @@ void manager_state_restore(Manager *manager) {
         ManagerState *state = manager->state;
         ManagerRecord own = { 0 };
 
-        if (!state->store || !state->restored) {
+        if (!state->restored) {
                 return;
         }
         if (state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))) {
@@ -428,4 +423,48 @@ void manager_state_restore(Manager *manager) {
         }
         log_notice("took %zu processes over", registry_count(manager->registry));
         fd_store_drop_rest(state->fds);
+}
+
+int manager_state_check_program(
+                const ManagerState *state, char *const *command, int *ret_pidfd, int *ret_fd) {
+        return reexec_check(
+                        command,
+                        state_store_slots_fd(state->store),
+                        state_store_blobs_fd(state->store),
+                        ret_pidfd,
+                        ret_fd);
+}
+
+int manager_state_hand_over(const ManagerState *state, Handover *handover) {
+        int r = handover_add(handover, SLOTS_NAME, state_store_slots_fd(state->store));
+
+        return r < 0 ? r : handover_add(handover, BLOBS_NAME, state_store_blobs_fd(state->store));
+}
+
+static int check_record(const StateStore *store, const ProcessRecord *record) {
+        g_autoptr(AppConfig) config = NULL;
+        g_autoptr(Environment) environment = NULL;
+        g_auto(ProcessPlan) plan = { 0 };
+
+        return record->state < _PROCESS_STATE_MAX &&
+                                               decode_blobs(store, record, &config, &environment, &plan)
+                               ? 0
+                               : -EBADMSG;
+}
+
+int manager_state_check(int slots_fd, int blobs_fd) {
+        StateStore *store = NULL;
+
+        int r = state_store_open(slots_fd, blobs_fd, &store);
+        if (r < 0) {
+                return r;
+        }
+        for (uint32_t slot = MANAGER_SLOT + 1; r >= 0 && slot < state_store_count(store); slot++) {
+                ProcessRecord record;
+                if (state_store_read(store, slot, &record, sizeof(record))) {
+                        r = check_record(store, &record);
+                }
+        }
+        state_store_free(store);
+        return r;
 }

@@ -14,6 +14,13 @@ void manager_state_free(ManagerState *state);
 /* Whether it outlives us. */
 bool manager_state_is_kept(const ManagerState *state);
 
+/* Let a program try to read it, see reexec_check(). */
+int manager_state_check_program(
+                const ManagerState *state, char *const *command, int *ret_pidfd, int *ret_fd);
+/* The other side: whether this program can take over what lies in these. */
+int manager_state_check(int slots_fd, int blobs_fd);
+int manager_state_hand_over(const ManagerState *state, Handover *handover);
+
 /* Make processes of what was left and go on with them. After the isolation stands. */
 void manager_state_restore(Manager *manager);
 

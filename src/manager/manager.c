@@ -36,6 +36,7 @@ static char *instance_word(const InstancePaths *paths) {
 
 /* A process needs some fds of ours; apps get the limit that we were started with. */
 static void raise_fd_limit(Manager *manager) {
+        const char *soft = getenv(SOFT_LIMIT_VARIABLE); /* of our predecessor, which had raised it */
         struct rlimit raised;
 
         if (getrlimit(RLIMIT_NOFILE, &manager->nofile) < 0) {
@@ -43,6 +44,11 @@ static void raise_fd_limit(Manager *manager) {
                 return;
         }
         raised = manager->nofile;
+        if (soft) {
+                manager->nofile.rlim_cur = MIN((rlim_t) strtoull(soft, NULL, 10), manager->nofile.rlim_max);
+        }
+        g_autofree char *text = g_strdup_printf("%llu", (unsigned long long) manager->nofile.rlim_cur);
+        (void) g_setenv(SOFT_LIMIT_VARIABLE, text, TRUE);
         raised.rlim_cur = raised.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &raised) < 0) {
                 (void) log_warning_errno(errno, "cannot raise the limit of open files: %m");
@@ -76,6 +82,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->event = sd_event_ref(event);
         manager->settings = options->settings;
         manager->paths = options->paths;
+        manager->command = options->command;
         manager->system = options->system;
         manager->registry = registry_new((uint32_t) options->settings->processes_max);
         manager->own_env = app_environment_clean(all);
@@ -90,6 +97,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         }
         if (r >= 0) {
                 manager_state_restore(manager);
+                isolation_end_leftovers(manager->isolation);
         }
         if (r < 0) {
                 manager_free(manager);
@@ -108,7 +116,11 @@ void manager_free(Manager *manager) {
         }
         registry_free(manager->registry);
         isolation_free(manager->isolation);
-        manager_state_free(manager->state);
+        manager_reexec_free(manager);
+        handover_free(manager->handover);
+        if (manager->state) {
+                manager_state_free(manager->state);
+        }
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);

@@ -7,6 +7,7 @@
 #include "core/process.h"
 #include "core/registry.h"
 #include "manager/operation.h"
+#include "platform/reexec.h"
 
 #include <systemd/sd-event.h>
 
@@ -36,15 +37,17 @@ typedef struct ManagerObserver {
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
+        void (*restarting)(void *userdata); /* whoever waits is told so: nothing is answered any more */
         void *userdata;
 } ManagerObserver;
 
 typedef struct ManagerOptions {
         const Settings *settings; /* borrowed, as the next two: they must outlive the manager */
         const InstancePaths *paths;
-        const char *unit; /* our own systemd unit, NULL: none */
-        bool system;      /* root, each process as its owner's uid */
-        bool use_systemd; /* "auto" isolation tries scopes first */
+        const char *unit;     /* our own systemd unit, NULL: none */
+        bool system;          /* root, each process as its owner's uid */
+        bool use_systemd;     /* "auto" isolation tries scopes first */
+        char *const *command; /* how we are executed, absolute: for Reexecute */
 } ManagerOptions;
 
 /* May turn the loop while it looks for the service manager. */
@@ -142,6 +145,12 @@ int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Opera
  * manager keeps our state, see manager_can_detach(). */
 void manager_detach(Manager *manager);
 bool manager_can_detach(const Manager *manager);
+bool manager_is_detached(const Manager *manager);
 
-/* The same without a caller. */
+/* Try our program file on the state; if it can take that over, answer and end the loop with a handover. */
+int manager_reexecute(Manager *manager, const ManagerCall *call, Operation **ret, Error *error);
+/* What the successor needs, after the loop has ended for that; NULL: it ended for something else. */
+Handover *manager_take_handover(Manager *manager);
+
+/* The same as Kill, without a caller. */
 void manager_shut_down(Manager *manager, const char *reason, int exit_code);

@@ -168,6 +168,18 @@ int cgroup_group_open(CgroupGroup *group, const char *path) {
         return 0;
 }
 
+int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption) {
+        int r = cgroup_group_open(group, adoption->path);
+
+        if (r >= 0) {
+                g_free(group->base.unit);
+                group->base.unit = g_strdup(adoption->unit);
+                group->main_pid = adoption->main_pid;
+                group->placed = true;
+        }
+        return r;
+}
+
 static void close_kept_fds(CgroupGroup *group) {
         int *fds[] = { &group->cpu_fd,
                        &group->procs_fd,

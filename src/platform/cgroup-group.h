@@ -39,6 +39,8 @@ void cgroup_group_init(
                 void (*remove_and_invalidate)(CgroupGroup *group));
 /* Open the folder of a path in the hierarchy and watch it. */
 int cgroup_group_open(CgroupGroup *group, const char *path);
+/* The same for what an earlier supervisor made. */
+int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption);
 /* Stop watching and close. Does not free the group itself. */
 void cgroup_group_done(CgroupGroup *group);
 

@@ -23,20 +23,23 @@ typedef struct CgroupIsolation {
         int folder_fd;
         CgroupHub *hub;
         Orphans *orphans;
+        GHashTable *names; /* of the folders of our groups */
 } CgroupIsolation;
 
 typedef struct FolderGroup {
         CgroupGroup cgroup;
 } FolderGroup;
 
-/* What a supervisor of this name left behind is ended: nobody manages it any more. */
-static void end_leftovers(CgroupIsolation *isolation) {
+/* What a supervisor of this name left behind and nobody adopted is ended. */
+static void cgroup_end_leftovers(Isolation *base) {
+        CgroupIsolation *isolation = (CgroupIsolation *) base;
         int copy = fcntl(isolation->folder_fd, F_DUPFD_CLOEXEC, 3);
         _cleanup_closedir_ DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
         const struct dirent *entry;
 
         while (folder && (entry = readdir(folder))) {
-                if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
+                if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+                    g_hash_table_contains(isolation->names, entry->d_name)) {
                         continue;
                 }
                 _cleanup_close_ int fd = openat(
@@ -59,6 +62,7 @@ static void cgroup_free(Isolation *base) {
                 (void) rmdir(isolation->folder);
         }
         (void) close_fd(isolation->folder_fd);
+        g_hash_table_unref(isolation->names);
         g_free(isolation->folder);
         g_free(isolation->path);
         g_free(isolation);
@@ -71,6 +75,7 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         if (unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
                 return; /* a last process was moved in; its end is told again */
         }
+        (void) g_hash_table_remove(isolation->names, cgroup->label);
         cgroup_group_done(cgroup);
         g_free(group);
 }
@@ -81,6 +86,7 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
+        (void) g_hash_table_add(isolation->names, group->cgroup.label);
         g_autofree char *path = g_build_filename(isolation->path, group->cgroup.label, NULL);
         int r = RET_NERRNO(mkdirat(isolation->folder_fd, group->cgroup.label, 0755));
         if (r >= 0 || r == -EEXIST) {
@@ -89,6 +95,29 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
                 return r;
+        }
+        *ret = &group->cgroup.base;
+        return 0;
+}
+
+static int cgroup_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        CgroupIsolation *isolation = (CgroupIsolation *) base;
+        FolderGroup *group = g_new0(FolderGroup, 1);
+
+        cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
+        group->cgroup.label = g_path_get_basename(adoption->path);
+        (void) g_hash_table_add(isolation->names, group->cgroup.label);
+        int r = cgroup_group_adopt(&group->cgroup, adoption);
+        if (r < 0) {
+                remove_folder_and_invalidate(&group->cgroup);
+                return r;
+        }
+        if (adoption->main_pid > 0) {
+                orphans_add_known(isolation->orphans, adoption->main_pid);
         }
         *ret = &group->cgroup.base;
         return 0;
@@ -115,6 +144,8 @@ static const IsolationOps cgroup_ops = {
         .complete = true,
         .free = cgroup_free,
         .group_new = cgroup_group_new,
+        .adopt = cgroup_adopt,
+        .end_leftovers = cgroup_end_leftovers,
         .birth_fd = cgroup_group_birth_fd,
         .place = cgroup_place,
         .main_exited = cgroup_main_exited,
@@ -176,6 +207,7 @@ int isolation_cgroup_new(sd_event *event, const IsolationOptions *options, Isola
 
         isolation->base = (Isolation){ .ops = &cgroup_ops, .event = event };
         isolation->folder_fd = -EBADF;
+        isolation->names = g_hash_table_new(g_str_hash, g_str_equal);
         int r = cgroup_hub_new(event, &isolation->hub);
         if (r >= 0) {
                 r = open_folder(isolation, options);
@@ -190,7 +222,6 @@ int isolation_cgroup_new(sd_event *event, const IsolationOptions *options, Isola
                 cgroup_free(&isolation->base);
                 return r;
         }
-        end_leftovers(isolation);
         *ret = &isolation->base;
         return 0;
 }

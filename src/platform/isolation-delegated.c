@@ -279,15 +279,11 @@ static int delegated_adopt(
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_path_get_basename(adoption->path);
-        int r = cgroup_group_open(&group->cgroup, adoption->path);
+        int r = cgroup_group_adopt(&group->cgroup, adoption);
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
                 return r;
         }
-        g_free(group->cgroup.base.unit);
-        group->cgroup.base.unit = g_strdup(adoption->unit);
-        group->cgroup.main_pid = adoption->main_pid;
-        group->cgroup.placed = true;
         *ret = &group->cgroup.base;
         return 0;
 }

@@ -16,6 +16,7 @@ typedef struct IsolationOps {
                      const IsolationGroupSpec *spec,
                      const IsolationAdoption *adoption,
                      IsolationGroup **ret);
+        void (*end_leftovers)(Isolation *isolation); /* NULL: there are none */
         int (*birth_fd)(const IsolationGroup *group);
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);

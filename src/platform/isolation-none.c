@@ -149,6 +149,24 @@ static int none_group_new(Isolation *base, const IsolationGroupSpec *spec, Isola
         return 0;
 }
 
+/* Session and marker tell it as before; a main process that is not our child any more is watched by its
+ * pidfd alone. */
+static int none_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        int r = none_group_new(base, spec, ret);
+
+        if (r >= 0 && adoption->main_pid > 0) {
+                NoneGroup *group = (NoneGroup *) *ret;
+                orphans_add_known(group->isolation->orphans, adoption->main_pid);
+                group->session = adoption->main_pid;
+                group->main_pidfd = adoption->main_pidfd;
+        }
+        return r;
+}
+
 static int none_birth_fd(const IsolationGroup *base) {
         return -EBADF;
 }
@@ -218,6 +236,7 @@ static const IsolationOps none_ops = {
         .complete = false,
         .free = none_free,
         .group_new = none_group_new,
+        .adopt = none_adopt,
         .birth_fd = none_birth_fd,
         .place = none_place,
         .main_exited = none_main_exited,

@@ -86,6 +86,12 @@ int isolation_group_adopt(
         return isolation->ops->adopt ? isolation->ops->adopt(isolation, spec, adoption, ret) : -EOPNOTSUPP;
 }
 
+void isolation_end_leftovers(Isolation *isolation) {
+        if (isolation->ops->end_leftovers) {
+                isolation->ops->end_leftovers(isolation);
+        }
+}
+
 int isolation_group_birth_fd(const IsolationGroup *group) {
         return group->isolation->ops->birth_fd(group);
 }

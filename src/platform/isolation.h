@@ -72,6 +72,7 @@ typedef struct IsolationAdoption {
         const char *path;
         const char *unit;
         pid_t main_pid;
+        int main_pidfd; /* borrowed */
 } IsolationAdoption;
 
 int isolation_group_adopt(
@@ -79,6 +80,9 @@ int isolation_group_adopt(
                 const IsolationGroupSpec *spec,
                 const IsolationAdoption *adoption,
                 IsolationGroup **ret);
+
+/* After all that is known has been adopted: what else an earlier supervisor left is ended. */
+void isolation_end_leftovers(Isolation *isolation);
 
 /* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
 int isolation_group_birth_fd(const IsolationGroup *group);

@@ -6,6 +6,7 @@
 #include "basic/macro.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -268,9 +269,41 @@ void state_store_write(StateStore *store, uint32_t slot, const void *content, si
         atomic_store_explicit(&target->commit, generation * 2 + (generation & 1), memory_order_release);
 }
 
+/* Give whole pages back; they read as zeros from now on, which is what a free slot is. */
+static void release_pages(const Area *area, size_t start, size_t end) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
+
+        start = (start + page - 1) / page * page;
+        end = end / page * page;
+        if (start < end) {
+                (void) fallocate(
+                                area->fd,
+                                FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                (off_t) start,
+                                (off_t) (end - start));
+        }
+}
+
+/* The pages that a freed run of units, and free neighbours in the same pages, lie in. */
+static void release_units(
+                const Area *area, const GArray *used, size_t base, size_t unit, size_t first, size_t end) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
+        size_t lowest = (base + first * unit) / page * page;
+        size_t highest = (base + end * unit + page - 1) / page * page;
+
+        while (first > 0 && base + first * unit > lowest && !g_array_index(used, bool, first - 1)) {
+                first--;
+        }
+        while (end < used->len && base + end * unit < highest && !g_array_index(used, bool, end)) {
+                end++;
+        }
+        release_pages(area, base + first * unit, base + end * unit);
+}
+
 void state_store_clear(StateStore *store, uint32_t slot) {
         atomic_store_explicit(&slot_at(store, slot)->commit, 0, memory_order_release);
         g_array_index(store->used_slots, bool, slot) = false;
+        release_units(&store->slots, store->used_slots, sizeof(Header), sizeof(Slot), slot, slot + 1UL);
 }
 
 bool state_store_read(const StateStore *store, uint32_t slot, void *content, size_t size) {
@@ -373,9 +406,9 @@ int state_store_claim_blob(StateStore *store, const StateBlob *blob) {
 
 void state_store_drop_blob(StateStore *store, const StateBlob *blob) {
         if (blob_is_inside(store, blob)) {
-                set_used(store,
-                         blob->offset / BLOB_GRANULE,
-                         MAX(granules_of(blob->length), (size_t) 1),
-                         false);
+                size_t first = blob->offset / BLOB_GRANULE;
+                size_t count = MAX(granules_of(blob->length), (size_t) 1);
+                set_used(store, first, count, false);
+                release_units(&store->blobs, store->used_granules, 0, BLOB_GRANULE, first, first + count);
         }
 }

@@ -45,6 +45,9 @@ class SurvivalCase(booted.Case):
         self.instance.wait_state('active')
         self.reconnect()
 
+    def daemon_fds(self):
+        return len(os.listdir(f'/proc/{self.instance.main_pid()}/fd'))
+
     def reconnect(self):
         for client in self.clients:
             client.close()
@@ -163,6 +166,86 @@ class Survival(SurvivalCase):
         self.assertEqual(self.state()[path]['RestartCount'], 0)
 
 
+class Reexec(SurvivalCase):
+    """A new program in the place of the running one."""
+
+    def reexecute(self):
+        self.client.manager_call('Reexecute')
+        self.reconnect()
+        wait_until(self.answers, 'the successor answers')
+
+    def answers(self):
+        with contextlib.suppress(OSError, DBusError, booted.dbus_wire.Disconnected, TimeoutError):
+            client = self.private_client()
+            client.manager_call('List', timeout=5)
+            return True
+        self.reconnect()
+        return False
+
+    def test_same_pid_and_processes(self):
+        path = self.start_one('family', FAMILY)
+        daemon, before = self.instance.main_pid(), self.state()[path]
+        for _ in range(3):
+            self.reexecute()
+            after = self.state()[path]
+            self.assertEqual((self.instance.main_pid(), after['Pid'], after['RestartCount'], after['Status']),
+                             (daemon, before['Pid'], 0, 'online'))
+        self.assertEqual(self.instance.show('pm2.service', 'NRestarts'), '0')
+
+    def test_after_a_crash_too(self):
+        path = self.start_one('family', FAMILY)
+        before = self.state()[path]
+        self.end_daemon()
+        self.reexecute()
+        self.end_daemon()
+        self.assertEqual(self.state()[path]['Pid'], before['Pid'])
+
+    def test_fifty_while_fifty_crash(self):
+        rng = random.Random(SEED)
+        for i in range(50):
+            self.start_one(f'crasher{i}', CRASHER, min_uptime=0, max_restarts=1000000)
+        quiet = [self.start_one(f'quiet{i}', SLEEPER) for i in range(5)]
+        before, daemon, fds = self.state(), self.instance.main_pid(), self.daemon_fds()
+        for _ in range(50):
+            deadline = time.monotonic() + rng.random() * 0.1
+            while time.monotonic() < deadline:
+                with contextlib.suppress(Exception):
+                    self.client.pump(deadline - time.monotonic())
+            self.reexecute()
+        after = self.state()
+        self.assertEqual(set(after), set(before))
+        self.assertEqual(self.instance.main_pid(), daemon)
+        for path in quiet:
+            self.assertEqual((after[path]['Pid'], after[path]['RestartCount']), (before[path]['Pid'], 0))
+        self.client.manager_call('Stop', 'sa{sv}', '/^crasher/', {})
+        state = self.state()
+        self.assertEqual({entry['Status'] for path, entry in state.items() if path not in quiet}, {'stopped'})
+        codes = [entry['ExitCode'] for entry in after.values() if entry['Name'].startswith('crasher')]
+        print(f'# 50 re-execs: restarts {sum(e["RestartCount"] for e in after.values())}, fds {fds} -> '
+              f'{self.daemon_fds()}, last exit codes known of {sum(code >= 0 for code in codes)} of {len(codes)}')
+
+    def test_pending_call_is_told(self):
+        self.start_one('stubborn', STUBBORN, kill_timeout=5000)
+        other = self.private_client()
+        serial = other.send_call(booted.MANAGER_PATH, booted.MANAGER, 'Stop', 'sa{sv}', 'stubborn', {})
+        wait_until(lambda: next(iter(self.state().values()))['Status'] == 'stopping', 'it is being stopped')
+        self.client.manager_call('Reexecute')
+        with self.assertRaises(DBusError) as caught:
+            other.reply_to(serial)
+        self.assertEqual(caught.exception.name, 'org.pm2.Error.Restarting')
+        self.reconnect()
+        wait_until(lambda: self.answers() and next(iter(self.state().values()))['Status'] == 'stopped',
+                   'the stop went on')
+
+    def test_commands_by_pm2ctl(self):
+        path = self.start_one('sleeper', SLEEPER)
+        before = self.state()[path]
+        self.tester.run('pm2ctl', 'daemon-reexec')
+        self.assertIn('sleeper', self.tester.run('pm2ctl', 'list').stdout)
+        self.reconnect()
+        self.assertEqual(self.state()[path]['Pid'], before['Pid'])
+
+
 class Chaos(SurvivalCase):
     """kill -9 of the supervisor at any time, while processes crash and clients command."""
 
@@ -221,9 +304,6 @@ class Chaos(SurvivalCase):
                    'a pidfd for each and the state are kept, no more')
         print(f'# {KILLS} kills, seed {SEED}: {alive} of {len(state)} alive, fds {fds} -> {self.daemon_fds()}, '
               f'restarts {sum(entry["RestartCount"] for entry in state.values())}')
-
-    def daemon_fds(self):
-        return len(os.listdir(f'/proc/{self.instance.main_pid()}/fd'))
 
     def check_reality(self, state):
         for path, entry in state.items():
