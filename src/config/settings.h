@@ -9,6 +9,7 @@
 typedef struct Settings {
         char *log_level;
         char *isolation;
+        char *adopt;
         char *cgroup_root; /* "": below the cgroup of the supervisor */
         uint64_t processes_max;
         uint64_t peers_max;

@@ -40,8 +40,12 @@ static void report(Service *service, const char *text) {
         }
 }
 
-static void on_ready(void *userdata) {
-        report(userdata, "READY");
+/* alone: no other supervisor can be at work where we are. */
+static void on_ready(void *userdata, bool alone) {
+        Service *service = userdata;
+
+        manager_started(service->manager, alone);
+        report(service, "READY");
         (void) sd_notify(0, "READY=1");
 }
 
@@ -139,7 +143,7 @@ static int open_faces(Service *service) {
         }
         log_info("serving at %s", options->paths->socket_path);
         if (options->private) {
-                on_ready(service);
+                on_ready(service, true); /* by the lock */
                 return 0;
         }
         r = bus_broker_new(service->server, options->system, on_ready, service, &service->broker);
@@ -148,7 +152,7 @@ static int open_faces(Service *service) {
                                 r,
                                 "no %s bus: the private socket alone: %m",
                                 options->system ? "system" : "user");
-                on_ready(service);
+                on_ready(service, false);
         }
         return 0;
 }

@@ -46,7 +46,7 @@ void manager_reexec_free(Manager *manager) {
 
 static int hand_over(Manager *manager) {
         manager->handover = handover_new();
-        int r = manager_state_hand_over(manager->state, manager->handover);
+        int r = manager_state_add_fds(manager->state, manager->handover);
 
         for (size_t i = 0; r >= 0 && i < registry_count(manager->registry); i++) {
                 const Process *process = registry_at(manager->registry, i);

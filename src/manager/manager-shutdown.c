@@ -91,6 +91,7 @@ bool manager_can_detach(const Manager *manager) {
 
 void manager_detach(Manager *manager) {
         log_info("ending; %zu processes stay for the next supervisor", registry_count(manager->registry));
+        manager_state_hand_over(manager);
         manager->detached = true;
         manager->exit_code = 0;
         end_loop(manager);

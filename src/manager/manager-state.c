@@ -7,6 +7,7 @@
 #include "basic/time-util.h"
 #include "manager/process-record.h"
 #include "platform/fd-store.h"
+#include "platform/state-file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,9 +19,12 @@ enum {
         MANAGER_SLOT = 0, /* the first that is taken of a new store */
 };
 
+/* Grows at its end alone, as ProcessRecord does. */
 typedef struct ManagerRecord {
         uint64_t generation;
         uint32_t next_id;
+        uint32_t unfinished_starts; /* of supervisors, in a row */
+        uint32_t handed_over;       /* the last supervisor went on purpose, for a successor */
 } ManagerRecord;
 
 typedef struct SharedEnvironment SharedEnvironment;
@@ -34,8 +38,10 @@ struct SharedEnvironment {
 
 struct ManagerState {
         FdStore *fds;
-        StateStore *store;        /* NULL: nobody would keep it */
-        bool restored;            /* there is something to be taken over */
+        StateStore *store;
+        const char *folder; /* of files, where no service manager keeps our fds; NULL: not in files */
+        bool restored;      /* there is something to be taken over */
+        ManagerRecord own;
         GHashTable *environments; /* Environment -> SharedEnvironment */
 };
 
@@ -53,8 +59,11 @@ static void free_shared(void *item) {
         g_free(shared);
 }
 
-void manager_state_free(ManagerState *state) {
+void manager_state_free(ManagerState *state, bool handed_over) {
         if (state) {
+                if (state->folder && !handed_over) {
+                        state_files_remove(state->folder);
+                }
                 fd_store_free(state->fds);
                 state_store_free(state->store);
                 g_hash_table_unref(state->environments);
@@ -66,27 +75,65 @@ bool manager_state_is_kept(const ManagerState *state) {
         return fd_store_is_there(state->fds);
 }
 
-static int open_store(ManagerState *state) {
+/* What was kept, from the service manager or our predecessor in this process, else from files. */
+static bool open_kept(ManagerState *state) {
         int slots_fd = fd_store_take(state->fds, SLOTS_NAME);
         int blobs_fd = fd_store_take(state->fds, BLOBS_NAME);
 
+        if (slots_fd < 0 && blobs_fd < 0 && state->folder) {
+                int r = state_files_open(state->folder, &slots_fd, &blobs_fd);
+                if (r < 0 && r != -ENOENT) {
+                        (void) log_warning_errno(r, "%s: the state there is not used: %m", state->folder);
+                }
+        }
         if (slots_fd >= 0 && blobs_fd >= 0) {
                 int r = state_store_open(slots_fd, blobs_fd, &state->store);
                 if (r >= 0) {
-                        state->restored = true;
-                        return 0;
+                        return true;
                 }
-                (void) log_error_errno(r, "the state that was kept cannot be read, starting anew: %m");
+                if (r != -ESTALE) { /* of an earlier boot: nothing of it runs */
+                        (void) log_error_errno(
+                                        r, "the state that was kept cannot be read, starting anew: %m");
+                }
         }
         (void) close_fd(slots_fd);
         (void) close_fd(blobs_fd);
+        return false;
+}
+
+static int make_store(ManagerState *state) {
+        int slots_fd, blobs_fd;
+        uint32_t slot;
+
+        int r = state->folder ? state_files_create(state->folder, &slots_fd, &blobs_fd) : -ENOENT;
+        if (r >= 0) {
+                r = state_store_new_in(slots_fd, blobs_fd, &state->store);
+                if (r < 0) {
+                        (void) close_fd(slots_fd);
+                        (void) close_fd(blobs_fd);
+                }
+        }
+        if (r < 0) {
+                if (state->folder) {
+                        (void) log_warning_errno(
+                                        r,
+                                        "%s: no state can be kept there, processes are lost with us: %m",
+                                        state->folder);
+                }
+                r = state_store_new(&state->store);
+        }
+        return r < 0 ? r : state_store_take_slot(state->store, &slot);
+}
+
+static int open_store(ManagerState *state) {
+        state->restored = open_kept(state);
+        if (state->restored) {
+                (void) state_store_read(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+                return 0;
+        }
         fd_store_remove(state->fds, SLOTS_NAME);
         fd_store_remove(state->fds, BLOBS_NAME);
-        uint32_t slot;
-        int r = state_store_new(&state->store);
-        if (r >= 0) {
-                r = state_store_take_slot(state->store, &slot);
-        }
+        int r = make_store(state);
         if (r < 0) {
                 return r;
         }
@@ -103,7 +150,11 @@ int manager_state_open(Manager *manager) {
         manager->state = state;
         state->environments = g_hash_table_new_full(hash_environment, equal_environments, NULL, free_shared);
         int r = fd_store_new(manager->event, &state->fds);
-        return r < 0 ? r : open_store(state);
+        if (r < 0) {
+                return r;
+        }
+        state->folder = fd_store_is_there(state->fds) ? NULL : manager->paths->runtime_dir;
+        return open_store(state);
 }
 
 static bool put_bytes(StateStore *store, GBytes *bytes, StateBlob *ret) {
@@ -214,12 +265,29 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
 }
 
 static void save_manager(Manager *manager) {
-        ManagerRecord record = {
-                .generation = manager->generation,
-                .next_id = registry_next_id(manager->registry),
-        };
+        ManagerState *state = manager->state;
 
-        state_store_write(manager->state->store, MANAGER_SLOT, &record, sizeof(record));
+        state->own.generation = manager->generation;
+        state->own.next_id = registry_next_id(manager->registry);
+        state_store_write(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+}
+
+uint32_t manager_state_count_start(Manager *manager) {
+        ManagerState *state = manager->state;
+        uint32_t unfinished = state->own.unfinished_starts++;
+
+        state_store_write(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+        return unfinished;
+}
+
+void manager_state_started(Manager *manager) {
+        manager->state->own.unfinished_starts = 0;
+        save_manager(manager);
+}
+
+void manager_state_hand_over(Manager *manager) {
+        manager->state->own.handed_over = true;
+        save_manager(manager);
 }
 
 void manager_state_save(ProcessHandle *handle) {
@@ -399,14 +467,13 @@ static GPtrArray *read_records(Manager *manager) {
 
 void manager_state_restore(Manager *manager) {
         ManagerState *state = manager->state;
-        ManagerRecord own = { 0 };
+        bool end = strcmp(manager->settings->adopt, "nothing") == 0 && !state->own.handed_over;
 
         if (!state->restored) {
                 return;
         }
-        if (state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))) {
-                manager->generation = MAX(manager->generation, own.generation);
-        }
+        manager->generation = MAX(manager->generation, state->own.generation);
+        state->own.handed_over = false;
         g_autoptr(GPtrArray) records = read_records(manager);
         for (guint i = 0; i < records->len; i++) {
                 const LoadedRecord *loaded = records->pdata[i];
@@ -417,9 +484,12 @@ void manager_state_restore(Manager *manager) {
                 }
                 g_autofree char *name = pidfd_name(handle);
                 lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
+                if (end) { /* what was declared stays */
+                        command_submit_and_invalidate(handle, command_new(COMMAND_STOP, NULL));
+                }
         }
         if (registry_count(manager->registry) > 0) {
-                registry_set_next_id(manager->registry, own.next_id);
+                registry_set_next_id(manager->registry, state->own.next_id);
         }
         log_notice("took %zu processes over", registry_count(manager->registry));
         fd_store_drop_rest(state->fds);
@@ -435,7 +505,7 @@ int manager_state_check_program(
                         ret_fd);
 }
 
-int manager_state_hand_over(const ManagerState *state, Handover *handover) {
+int manager_state_add_fds(const ManagerState *state, Handover *handover) {
         int r = handover_add(handover, SLOTS_NAME, state_store_slots_fd(state->store));
 
         return r < 0 ? r : handover_add(handover, BLOBS_NAME, state_store_blobs_fd(state->store));

@@ -6,13 +6,16 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "core/start-backoff.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "platform/cgroup.h"
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
@@ -75,6 +78,30 @@ static int open_isolation(Manager *manager, const ManagerOptions *options) {
         return 0;
 }
 
+/* Supervisors that died while they started: each later one waits longer, for nobody else does
+ * (RestartSec=0). May block: nothing is served yet, and a signal that ends us ends it. */
+static void wait_before_start(uint32_t unfinished) {
+        uint64_t usec = start_backoff_usec(unfinished);
+        struct timespec delay = { .tv_sec = (time_t) (usec / USEC_PER_SEC),
+                                  .tv_nsec = (long) (usec % USEC_PER_SEC * NSEC_PER_USEC) };
+        sigset_t ends;
+
+        if (usec == 0) {
+                return;
+        }
+        log_warning("%" PRIu32 " starts before this one did not get to their end: waiting %" PRIu64 " ms",
+                    unfinished,
+                    usec / USEC_PER_MSEC);
+        (void) sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec + 15 * USEC_PER_SEC);
+        (void) sigemptyset(&ends);
+        (void) sigaddset(&ends, SIGTERM);
+        (void) sigaddset(&ends, SIGINT);
+        int number = sigtimedwait(&ends, NULL, &delay);
+        if (number > 0) {
+                (void) kill(getpid(), number); /* for the loop */
+        }
+}
+
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         Manager *manager = g_new0(Manager, 1);
         g_autoptr(Environment) all = environment_new((const char *const *) environ);
@@ -93,11 +120,11 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         raise_fd_limit(manager);
         int r = manager_state_open(manager);
         if (r >= 0) {
+                wait_before_start(manager_state_count_start(manager));
                 r = open_isolation(manager, options);
         }
         if (r >= 0) {
                 manager_state_restore(manager);
-                isolation_end_leftovers(manager->isolation);
         }
         if (r < 0) {
                 manager_free(manager);
@@ -119,7 +146,7 @@ void manager_free(Manager *manager) {
         manager_reexec_free(manager);
         handover_free(manager->handover);
         if (manager->state) {
-                manager_state_free(manager->state);
+                manager_state_free(manager->state, manager->detached || !manager->shutting_down);
         }
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);

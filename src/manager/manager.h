@@ -54,6 +54,10 @@ typedef struct ManagerOptions {
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret);
 void manager_free(Manager *manager);
 
+/* The supervisor has started. alone: it is the only one of its kind, and ends or adopts what is left of
+ * others where it works (setting adopt). */
+void manager_started(Manager *manager, bool alone);
+
 void manager_set_observer(Manager *manager, const ManagerObserver *observer);
 
 const Registry *manager_registry(const Manager *manager);

@@ -4,6 +4,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/macro.h"
+#include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
 #include "platform/proc-stat.h"
 
@@ -14,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct CgroupHub {
@@ -131,6 +133,23 @@ void cgroup_hub_free(CgroupHub *hub) {
 
 char *cgroup_hub_folder(const CgroupHub *hub, const char *path) {
         return g_strconcat(hub->mount_point, path, NULL);
+}
+
+void cgroup_hub_list_leftovers(const CgroupHub *hub, bool system, GPtrArray *leftovers) {
+        g_autofree char *own = NULL;
+
+        if (proc_cgroup_path(getpid(), &own) < 0) {
+                return;
+        }
+        char *app_slice = system ? own : strstr(own, "/app.slice/");
+        if (app_slice) {
+                *app_slice = '\0';
+                g_autofree char *slice = g_strconcat(own, "/app.slice/app-pm2.slice", NULL);
+                cgroup_list_leftovers(hub->mount_point, slice, NULL, leftovers);
+        }
+        if (system) {
+                cgroup_list_leftovers(hub->mount_point, "/pm2.slice", NULL, leftovers);
+        }
 }
 
 void cgroup_group_init(
@@ -329,5 +348,7 @@ void cgroup_group_release(IsolationGroup *base) {
         group->released = true;
         if (group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd)) {
                 group->remove_and_invalidate(group);
+        } else { /* what stays in it is meant to */
+                (void) fsetxattr(group->folder_fd, CGROUP_RELEASED_MARK, "1", 1, 0);
         }
 }

@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "platform/cgroup-group.h"
+#include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
 #include "platform/orphans.h"
 
@@ -23,34 +24,17 @@ typedef struct CgroupIsolation {
         int folder_fd;
         CgroupHub *hub;
         Orphans *orphans;
-        GHashTable *names; /* of the folders of our groups */
 } CgroupIsolation;
 
 typedef struct FolderGroup {
         CgroupGroup cgroup;
 } FolderGroup;
 
-/* What a supervisor of this name left behind and nobody adopted is ended. */
-static void cgroup_end_leftovers(Isolation *base) {
-        CgroupIsolation *isolation = (CgroupIsolation *) base;
-        int copy = fcntl(isolation->folder_fd, F_DUPFD_CLOEXEC, 3);
-        _cleanup_closedir_ DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
-        const struct dirent *entry;
+static void cgroup_list(const Isolation *base, GPtrArray *leftovers) {
+        const CgroupIsolation *isolation = (const CgroupIsolation *) base;
+        g_autofree char *mount_point = cgroup_hub_folder(isolation->hub, "");
 
-        while (folder && (entry = readdir(folder))) {
-                if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
-                    g_hash_table_contains(isolation->names, entry->d_name)) {
-                        continue;
-                }
-                _cleanup_close_ int fd = openat(
-                                isolation->folder_fd, entry->d_name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-                g_autofree char *path = g_build_filename(isolation->path, entry->d_name, NULL);
-                if (fd >= 0 && cgroup_is_populated(fd)) {
-                        log_notice("ending what an earlier supervisor left in %s", path);
-                        cgroup_kill(fd, path);
-                }
-                (void) unlinkat(isolation->folder_fd, entry->d_name, AT_REMOVEDIR);
-        }
+        cgroup_list_leftovers(mount_point, isolation->path, "", leftovers);
 }
 
 static void cgroup_free(Isolation *base) {
@@ -62,7 +46,6 @@ static void cgroup_free(Isolation *base) {
                 (void) rmdir(isolation->folder);
         }
         (void) close_fd(isolation->folder_fd);
-        g_hash_table_unref(isolation->names);
         g_free(isolation->folder);
         g_free(isolation->path);
         g_free(isolation);
@@ -70,12 +53,11 @@ static void cgroup_free(Isolation *base) {
 
 static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         FolderGroup *group = (FolderGroup *) cgroup;
-        const CgroupIsolation *isolation = (const CgroupIsolation *) cgroup->base.isolation;
+        g_autofree char *folder = cgroup_hub_folder(cgroup->hub, cgroup->base.path);
 
-        if (unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+        if (cgroup->base.path[0] && rmdir(folder) < 0 && errno == EBUSY) {
                 return; /* a last process was moved in; its end is told again */
         }
-        (void) g_hash_table_remove(isolation->names, cgroup->label);
         cgroup_group_done(cgroup);
         g_free(group);
 }
@@ -86,11 +68,13 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
-        (void) g_hash_table_add(isolation->names, group->cgroup.label);
         g_autofree char *path = g_build_filename(isolation->path, group->cgroup.label, NULL);
         int r = RET_NERRNO(mkdirat(isolation->folder_fd, group->cgroup.label, 0755));
         if (r >= 0 || r == -EEXIST) {
                 r = cgroup_group_open(&group->cgroup, path);
+        }
+        if (r < 0) {
+                (void) unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR);
         }
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
@@ -110,7 +94,6 @@ static int cgroup_adopt(
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_path_get_basename(adoption->path);
-        (void) g_hash_table_add(isolation->names, group->cgroup.label);
         int r = cgroup_group_adopt(&group->cgroup, adoption);
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
@@ -145,7 +128,7 @@ static const IsolationOps cgroup_ops = {
         .free = cgroup_free,
         .group_new = cgroup_group_new,
         .adopt = cgroup_adopt,
-        .end_leftovers = cgroup_end_leftovers,
+        .list_leftovers = cgroup_list,
         .birth_fd = cgroup_group_birth_fd,
         .place = cgroup_place,
         .main_exited = cgroup_main_exited,
@@ -207,7 +190,6 @@ int isolation_cgroup_new(sd_event *event, const IsolationOptions *options, Isola
 
         isolation->base = (Isolation){ .ops = &cgroup_ops, .event = event };
         isolation->folder_fd = -EBADF;
-        isolation->names = g_hash_table_new(g_str_hash, g_str_equal);
         int r = cgroup_hub_new(event, &isolation->hub);
         if (r >= 0) {
                 r = open_folder(isolation, options);

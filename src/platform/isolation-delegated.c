@@ -327,12 +327,19 @@ static void delegated_free(Isolation *base) {
         g_free(isolation);
 }
 
+static void delegated_list_leftovers(const Isolation *base, GPtrArray *leftovers) {
+        const DelegatedIsolation *isolation = (const DelegatedIsolation *) base;
+
+        cgroup_hub_list_leftovers(isolation->hub, isolation->system, leftovers);
+}
+
 static const IsolationOps delegated_ops = {
         .name = "group",
         .complete = true,
         .free = delegated_free,
         .group_new = delegated_group_new,
         .adopt = delegated_adopt,
+        .list_leftovers = delegated_list_leftovers,
         .birth_fd = cgroup_group_birth_fd,
         .place = delegated_place,
         .main_exited = cgroup_group_main_exited,

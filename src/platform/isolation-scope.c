@@ -309,12 +309,19 @@ static void scope_free(Isolation *base) {
         g_free(isolation);
 }
 
+static void scope_list_leftovers(const Isolation *base, GPtrArray *leftovers) {
+        const ScopeIsolation *isolation = (const ScopeIsolation *) base;
+
+        cgroup_hub_list_leftovers(isolation->hub, isolation->system, leftovers);
+}
+
 static const IsolationOps scope_ops = {
         .name = "scope",
         .complete = true,
         .free = scope_free,
         .group_new = scope_group_new,
         .adopt = scope_adopt,
+        .list_leftovers = scope_list_leftovers,
         .birth_fd = cgroup_group_birth_fd,
         .place = scope_place,
         .main_exited = cgroup_group_main_exited,

@@ -86,9 +86,9 @@ int isolation_group_adopt(
         return isolation->ops->adopt ? isolation->ops->adopt(isolation, spec, adoption, ret) : -EOPNOTSUPP;
 }
 
-void isolation_end_leftovers(Isolation *isolation) {
-        if (isolation->ops->end_leftovers) {
-                isolation->ops->end_leftovers(isolation);
+void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers) {
+        if (isolation->ops->list_leftovers) {
+                isolation->ops->list_leftovers(isolation, leftovers);
         }
 }
 

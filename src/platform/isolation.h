@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -81,8 +82,9 @@ int isolation_group_adopt(
                 const IsolationAdoption *adoption,
                 IsolationGroup **ret);
 
-/* After all that is known has been adopted: what else an earlier supervisor left is ended. */
-void isolation_end_leftovers(Isolation *isolation);
+/* Append all groups that there are where this backend makes its own, of type Leftover (cgroup-leftovers.h).
+ * Only for the one supervisor that works there. */
+void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers);
 
 /* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
 int isolation_group_birth_fd(const IsolationGroup *group);

@@ -310,7 +310,7 @@ class Daemon:
         self.address = f'unix:path={self.socket_path}'
         self.logs = os.path.join(self.state, 'pm2', 'logs')
         self.stderr_path = os.path.join(self.root, 'stderr')
-        self.cgroup = None
+        self.cgroup, self.cgroup_suffix = None, ''
         self.process = None
         self.status = None
         self.clients = []
@@ -336,7 +336,7 @@ class Daemon:
 
     def enter_cgroup(self):
         if self.isolation != 'none' and not cgroup_unavailable():
-            self.cgroup = os.path.join(own_cgroup(), f'pm2t-{self.mark[:12]}')
+            self.cgroup = os.path.join(own_cgroup(), f'pm2t-{self.mark[:12]}{self.cgroup_suffix}')
             os.makedirs(self.cgroup, exist_ok=True)
 
     def start(self, arguments=(), wait=True):
