@@ -226,7 +226,7 @@ static int run(void) {
                 arg_ready_fd = -EBADF;
                 status = result.status;
                 if (result.handover) {
-                        status = renew(command, result.handover, lock_fd);
+                        status = renew(command, result.handover, steal_fd(&lock_fd));
                 }
         } else if (r == -EWOULDBLOCK) {
                 status = STATUS_ALREADY_RUNNING;

@@ -85,7 +85,7 @@ static void on_job_type(void *userdata, const char *type) {
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Service *service = userdata;
 
-        if (manager_is_detached(service->manager)) { /* for the successor in this process, if there is one */
+        if (manager_is_leaving(service->manager)) { /* for the successor in this process, if there is one */
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
                 (void) kill(getpid(), (int) info->ssi_signo);
                 return 0;
@@ -189,7 +189,7 @@ ServiceResult service_run(const ServiceOptions *options) {
                 (void) log_error_errno(r, "cannot start: %m");
         }
         report(&service, "ERROR cannot start, see the log");
-        result.handover = service.manager ? manager_take_handover(service.manager) : NULL;
+        result.handover = service.manager ? manager_leave(service.manager) : NULL;
         if (result.handover && service.job) { /* the successor asks again what the signal meant */
                 (void) kill(getpid(), SIGTERM);
         }

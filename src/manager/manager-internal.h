@@ -87,8 +87,8 @@ struct Manager {
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
         struct Reexec *reexec; /* being tried; NULL: no */
-        Handover *handover;
-        bool detached; /* we end, and the processes stay */
+        bool leaving;          /* the loop is about to end, and the processes stay */
+        bool detached;         /* it has ended: nothing that outlives us is changed any more */
         bool shutting_down;
         int exit_code;
         const char *exit_reason;
@@ -131,6 +131,8 @@ int manager_submit(
 /* manager-reexec.c */
 typedef struct Reexec Reexec;
 void manager_reexec_free(Manager *manager);
+/* All that the new program needs; the manager is good for manager_free() alone then. */
+Handover *manager_reexec_hand_over(Manager *manager);
 
 /* app-plan.c: look at what an app names before anything is touched. Messages name the attribute. The names
  * of files have no id yet. */

@@ -3,6 +3,7 @@
 /* A new program in the place of this one: it must first show that it can read the state; then the loop ends,
  * with everything that the successor needs in a handover. */
 
+#include "basic/cleanup.h"
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -44,21 +45,18 @@ void manager_reexec_free(Manager *manager) {
         reexec_free(g_steal_pointer(&manager->reexec));
 }
 
-static int hand_over(Manager *manager) {
-        manager->handover = handover_new();
-        int r = manager_state_add_fds(manager->state, manager->handover);
+Handover *manager_reexec_hand_over(Manager *manager) {
+        Handover *handover = handover_new();
 
-        for (size_t i = 0; r >= 0 && i < registry_count(manager->registry); i++) {
+        manager_state_add_fds(manager->state, handover);
+        for (size_t i = 0; i < registry_count(manager->registry); i++) {
                 const Process *process = registry_at(manager->registry, i);
-                if (process->handle->main_alive) {
+                if (process->handle->main_alive && process->handle->child.pidfd >= 0) {
                         g_autofree char *name = g_strdup_printf("p%" PRIu32, process->id);
-                        r = handover_add(manager->handover, name, process->handle->child.pidfd);
+                        handover_take(handover, name, steal_fd(&process->handle->child.pidfd));
                 }
         }
-        if (r < 0) {
-                handover_free(g_steal_pointer(&manager->handover));
-        }
-        return r;
+        return handover;
 }
 
 static void finish(Reexec *reexec, bool accepted) {
@@ -74,22 +72,12 @@ static void finish(Reexec *reexec, bool accepted) {
                                 ERROR_SPAWN_FAILED,
                                 "%s cannot take the state over: nothing was changed",
                                 manager->command[0]);
-        } else if (hand_over(manager) < 0) {
-                (void) error_set(
-                                &error,
-                                ERROR_SPAWN_FAILED,
-                                "the state cannot be handed over: nothing was changed");
-        }
-        if (error.code != ERROR_NONE) {
                 log_error("%s", error.message);
                 manager_reexec_free(manager);
                 operation_finish(operation, 0, &error);
                 return;
         }
         operation_finish(operation, 0, NULL);
-        if (manager->observer.restarting) {
-                manager->observer.restarting(manager->observer.userdata);
-        }
         manager_detach(manager);
 }
 
@@ -193,8 +181,4 @@ int manager_reexecute(Manager *manager, const ManagerCall *call, Operation **ret
         }
         operation_seal_and_invalidate(operation, &request);
         return 0;
-}
-
-Handover *manager_take_handover(Manager *manager) {
-        return g_steal_pointer(&manager->handover);
 }

@@ -81,8 +81,8 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         shutdown_check(manager);
 }
 
-bool manager_is_detached(const Manager *manager) {
-        return manager->detached;
+bool manager_is_leaving(const Manager *manager) {
+        return manager->leaving;
 }
 
 bool manager_can_detach(const Manager *manager) {
@@ -91,10 +91,21 @@ bool manager_can_detach(const Manager *manager) {
 
 void manager_detach(Manager *manager) {
         log_info("ending; %zu processes stay for the next supervisor", registry_count(manager->registry));
-        manager_state_hand_over(manager);
-        manager->detached = true;
+        manager->leaving = true;
         manager->exit_code = 0;
         end_loop(manager);
+}
+
+Handover *manager_leave(Manager *manager) {
+        if (!manager->leaving) {
+                return NULL;
+        }
+        if (manager->observer.restarting) {
+                manager->observer.restarting(manager->observer.userdata);
+        }
+        manager_state_hand_over(manager);
+        manager->detached = true;
+        return manager->reexec ? manager_reexec_hand_over(manager) : NULL;
 }
 
 int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error) {

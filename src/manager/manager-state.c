@@ -505,10 +505,9 @@ int manager_state_check_program(
                         ret_fd);
 }
 
-int manager_state_add_fds(const ManagerState *state, Handover *handover) {
-        int r = handover_add(handover, SLOTS_NAME, state_store_slots_fd(state->store));
-
-        return r < 0 ? r : handover_add(handover, BLOBS_NAME, state_store_blobs_fd(state->store));
+void manager_state_add_fds(const ManagerState *state, Handover *handover) {
+        handover_take(handover, SLOTS_NAME, state_store_take_slots_fd(state->store));
+        handover_take(handover, BLOBS_NAME, state_store_take_blobs_fd(state->store));
 }
 
 static int check_record(const StateStore *store, const ProcessRecord *record) {

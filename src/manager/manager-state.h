@@ -20,7 +20,7 @@ int manager_state_check_program(
                 const ManagerState *state, char *const *command, int *ret_pidfd, int *ret_fd);
 /* The other side: whether this program can take over what lies in these. */
 int manager_state_check(int slots_fd, int blobs_fd);
-int manager_state_add_fds(const ManagerState *state, Handover *handover);
+void manager_state_add_fds(const ManagerState *state, Handover *handover);
 
 /* How many supervisors in a row did not get to their end of starting; this one counts from now on, until it
  * has. */

@@ -149,12 +149,14 @@ int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Opera
  * manager keeps our state, see manager_can_detach(). */
 void manager_detach(Manager *manager);
 bool manager_can_detach(const Manager *manager);
-bool manager_is_detached(const Manager *manager);
+bool manager_is_leaving(const Manager *manager);
+
+/* After the loop has ended: what ended by manager_detach() is left as it is, and whoever waits is told so.
+ * Returns what a new program in our place needs; NULL: it ended for something else. */
+Handover *manager_leave(Manager *manager);
 
 /* Try our program file on the state; if it can take that over, answer and end the loop with a handover. */
 int manager_reexecute(Manager *manager, const ManagerCall *call, Operation **ret, Error *error);
-/* What the successor needs, after the loop has ended for that; NULL: it ended for something else. */
-Handover *manager_take_handover(Manager *manager);
 
 /* The same as Kill, without a caller. */
 void manager_shut_down(Manager *manager, const char *reason, int exit_code);

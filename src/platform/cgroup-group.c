@@ -188,7 +188,9 @@ int cgroup_group_open(CgroupGroup *group, const char *path) {
 }
 
 int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption) {
-        int r = cgroup_group_open(group, adoption->path);
+        /* One that was being made has no path: that would be the root of all. */
+        bool is_group = adoption->path[0] == '/' && adoption->path[1];
+        int r = is_group ? cgroup_group_open(group, adoption->path) : -ENOENT;
 
         if (r >= 0) {
                 g_free(group->base.unit);

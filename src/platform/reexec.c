@@ -42,14 +42,9 @@ void handover_free(Handover *handover) {
         }
 }
 
-int handover_add(Handover *handover, const char *name, int fd) {
-        int copy = RET_NERRNO(fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD));
-
-        if (copy >= 0) {
-                g_array_append_val(handover->fds, copy);
-                g_ptr_array_add(handover->names, g_strdup(name));
-        }
-        return copy < 0 ? copy : 0;
+void handover_take(Handover *handover, const char *name, int fd) {
+        g_array_append_val(handover->fds, fd);
+        g_ptr_array_add(handover->names, g_strdup(name));
 }
 
 int reexec_own_path(char **ret) {
@@ -66,22 +61,37 @@ int reexec_own_path(char **ret) {
         return 0;
 }
 
-/* All of them out of the way first, then each to its number: the ranges overlap. */
-static int line_up(const Handover *handover, int lock_fd, GArray *high) {
+/* An fd of this number or above in place of one that may lie anywhere. */
+static int lift(int *fd, int lowest) {
+        if (*fd < lowest) {
+                int high = RET_NERRNO(fcntl(*fd, F_DUPFD_CLOEXEC, lowest));
+                if (high < 0) {
+                        return high;
+                }
+                (void) close_fd(*fd);
+                *fd = high;
+        }
+        return 0;
+}
+
+/* Each to its number, the lock last: those that lie in that range are lifted out of it first. */
+static int line_up(Handover *handover, int lock_fd) {
         int first_free = FIRST_FD + (int) handover->fds->len + 1;
 
-        for (guint i = 0; i <= handover->fds->len; i++) {
-                int fd = i < handover->fds->len ? g_array_index(handover->fds, int, i) : lock_fd;
-                int copy = RET_NERRNO(fcntl(fd, F_DUPFD_CLOEXEC, first_free));
-                if (copy < 0) {
-                        return copy;
+        handover_take(handover, "lock", lock_fd);
+        for (guint i = 0; i < handover->fds->len; i++) {
+                int r = lift(&g_array_index(handover->fds, int, i), first_free);
+                if (r < 0) {
+                        return r;
                 }
-                g_array_append_val(high, copy);
         }
-        for (guint i = 0; i < high->len; i++) {
-                if (dup2(g_array_index(high, int, i), FIRST_FD + (int) i) < 0) {
+        for (guint i = 0; i < handover->fds->len; i++) {
+                int *fd = &g_array_index(handover->fds, int, i);
+                if (dup2(*fd, FIRST_FD + (int) i) < 0) {
                         return -errno;
                 }
+                (void) close_fd(*fd);
+                *fd = FIRST_FD + (int) i;
         }
         return 0;
 }
@@ -102,20 +112,20 @@ static char **with_last_argument(char *const *command, char *argument) {
         return argv;
 }
 
-int reexec(char *const *command, const Handover *handover, int lock_fd) {
-        g_autoptr(GArray) high = g_array_new(FALSE, FALSE, sizeof(int));
+int reexec(char *const *command, Handover *handover, int lock_fd) {
         g_autoptr(GString) names = g_string_new(NULL);
-        g_autofree char *lock = g_strdup_printf("--lock-fd=%d", FIRST_FD + (int) handover->fds->len);
+        guint n_fds = handover->fds->len;
+        g_autofree char *lock = g_strdup_printf("--lock-fd=%d", FIRST_FD + (int) n_fds);
 
-        int r = line_up(handover, lock_fd, high);
+        int r = line_up(handover, lock_fd);
         if (r < 0) {
                 return r;
         }
-        for (guint i = 0; i < handover->names->len; i++) {
+        for (guint i = 0; i < n_fds; i++) {
                 g_string_append_printf(
                                 names, "%s%s", i > 0 ? ":" : "", (const char *) handover->names->pdata[i]);
         }
-        set_number("LISTEN_FDS", (long) handover->fds->len);
+        set_number("LISTEN_FDS", (long) n_fds);
         set_number("LISTEN_PID", getpid());
         (void) g_setenv("LISTEN_FDNAMES", names->str, TRUE);
         g_autofree char **argv = with_last_argument(command, lock);

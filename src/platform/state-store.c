@@ -268,6 +268,14 @@ static int use_slot(StateStore *store, uint32_t slot, uint32_t *ret_slot) {
         return r;
 }
 
+int state_store_take_slots_fd(StateStore *store) {
+        return steal_fd(&store->slots.fd);
+}
+
+int state_store_take_blobs_fd(StateStore *store) {
+        return steal_fd(&store->blobs.fd);
+}
+
 int state_store_take_slot(StateStore *store, uint32_t *ret_slot) {
         for (uint32_t i = 0; i < store->used_slots->len; i++) {
                 if (!g_array_index(store->used_slots, bool, i)) {

@@ -35,6 +35,9 @@ void state_store_free(StateStore *store);
 /* To be kept by the service manager; borrowed. */
 int state_store_slots_fd(const StateStore *store);
 int state_store_blobs_fd(const StateStore *store);
+/* The same for who goes on with them; the store is not to be changed any more. */
+int state_store_take_slots_fd(StateStore *store);
+int state_store_take_blobs_fd(StateStore *store);
 
 uint32_t state_store_count(const StateStore *store);
 

@@ -5,20 +5,18 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
-import subprocess
 import time
 
 import booted
 from booted import DBusError, V, wait_until
 
 SEED = int(os.environ.get('PM2D_TEST_CHAOS_SEED', '7'))
-KILLS = int(os.environ.get('PM2D_TEST_CHAOS_KILLS', '60'))
 SLEEPER = '#!/bin/sh\nexec sleep 100000\n'
 FAMILY = '#!/bin/sh\nsleep 100001 &\nsetsid sleep 100002 &\nexec sleep 100000\n'
-STUBBORN = "#!/bin/sh\ntrap '' INT\nwhile :; do sleep 0.05; done\n"
+STUBBORN = "#!/bin/sh\ntrap '' INT\ntouch \"$0.ready\"\nwhile :; do sleep 0.05; done\n"
 CRASHER = '#!/bin/sh\nsleep 0.$(( $$ % 5 + 1 ))\nexit $(( $$ % 200 ))\n'
-RESTING = ('online', 'stopped', 'errored')
 
 
 class SurvivalCase(booted.Case):
@@ -226,6 +224,7 @@ class Reexec(SurvivalCase):
 
     def test_pending_call_is_told(self):
         self.start_one('stubborn', STUBBORN, kill_timeout=5000)
+        wait_until(lambda: os.path.exists(self.path('stubborn.ready')), 'it is stubborn')
         other = self.private_client()
         serial = other.send_call(booted.MANAGER_PATH, booted.MANAGER, 'Stop', 'sa{sv}', 'stubborn', {})
         wait_until(lambda: next(iter(self.state().values()))['Status'] == 'stopping', 'it is being stopped')
@@ -246,72 +245,56 @@ class Reexec(SurvivalCase):
         self.assertEqual(self.state()[path]['Pid'], before['Pid'])
 
 
-class Chaos(SurvivalCase):
-    """kill -9 of the supervisor at any time, while processes crash and clients command."""
+class Orphans(SurvivalCase):
+    """Scopes of which no state is left: the service manager forgets what it kept when the unit is dead."""
 
-    def chaos_command(self, rng, names):
-        """One command that nobody waits for; the supervisor may die under it."""
-        verb, name = rng.choice(['Stop', 'Start', 'Restart', 'Restart']), rng.choice(names)
-        with contextlib.suppress(DBusError, OSError, booted.dbus_wire.Disconnected, TimeoutError):
-            self.client.manager_call(verb, 'sa{sv}', name, {'wait': V('b', False)}, timeout=10)
+    def lose_state(self):
+        """End the supervisor so that it does not come back, then start another."""
+        folder = os.path.join(self.tester.home, '.config/systemd/user/pm2.service.d')
+        with booted.acting_as(self.tester.uid, self.tester.gid):
+            os.makedirs(folder, exist_ok=True)
+            with open(folder + '/test.conf', 'w', encoding='utf-8') as file:
+                file.write('[Service]\nRestart=no\n')
+        self.instance.systemctl('daemon-reload')
+        os.kill(self.instance.main_pid(), signal.SIGKILL)
+        self.instance.wait_state('failed')
+        shutil.rmtree(folder)
+        self.instance.systemctl('daemon-reload')
+        self.instance.systemctl('reset-failed', 'pm2')
+        self.reconnect()
+        self.instance.start()
 
-    def settled(self):
-        state = self.state()
-        return state if all(entry['Status'] in RESTING for path, entry in state.items()
-                            if not entry['Name'].startswith('crasher')) else None
+    def test_are_ended(self):
+        path = self.start_one('family', FAMILY)
+        pid = self.state()[path]['Pid']
+        self.lose_state()
+        self.assertEqual(self.client.manager_call('List'), [])
+        wait_until(lambda: not booted.is_alive(pid), 'the orphan is ended')
+        wait_until(lambda: not self.instance.units(kind='scope'), 'no scope is left')
+        self.start_one('family', FAMILY)
 
-    def scopes_with_processes(self):
-        found = {}
-        for unit in self.instance.units(kind='scope'):
-            group = self.instance.show(unit, 'ControlGroup')
-            with contextlib.suppress(FileNotFoundError, OSError):
-                pids = booted.read_file(f'{booted.CGROUPS}{group}/cgroup.procs').split()
-                if group and pids:
-                    found[unit] = [int(pid) for pid in pids]
-        return found
 
-    def test_chaos(self):
-        rng = random.Random(SEED)
-        kinds = {'sleeper': SLEEPER, 'family': FAMILY, 'stubborn': STUBBORN, 'crasher': CRASHER, 'quiet': SLEEPER}
-        paths = {}
-        for kind, text in kinds.items():
-            for i in range(10):
-                name = f'{kind}{i}'
-                paths[name] = self.start_one(name, text, kill_timeout=300, min_uptime=0, max_restarts=100000)
-        commanded = [f'{kind}{i}' for kind in ('sleeper', 'family', 'stubborn') for i in range(10)]
-        quiet = {name: self.state()[paths[name]]['Pid'] for name in paths if name.startswith('quiet')}
-        fds = self.daemon_fds()
-        for _ in range(KILLS):
-            for _ in range(rng.randrange(6)):
-                self.chaos_command(rng, commanded)
-            deadline = time.monotonic() + rng.random() * 0.2
-            while time.monotonic() < deadline:
-                with contextlib.suppress(Exception):
-                    self.client.pump(deadline - time.monotonic())
-            self.end_daemon()
-        state = wait_until(self.settled, 'all commands are done')
-        self.assertEqual(set(state), set(paths.values()), 'none lost, none invented')
-        for name, pid in quiet.items():
-            entry = state[paths[name]]
-            self.assertEqual((entry['Pid'], entry['RestartCount'], entry['Status']), (pid, 0, 'online'), name)
-        self.check_reality(state)
-        self.client.manager_call('Stop', 'sa{sv}', '/^crasher/', {})
-        state = wait_until(self.settled, 'the crashers are stopped')
-        self.assertEqual(self.scopes_with_processes().keys(),
-                         {entry['Unit'] for entry in state.values() if entry['Pid']}, 'none unmanaged')
-        alive = sum(entry['Pid'] > 0 for entry in state.values())
-        wait_until(lambda: int(self.instance.show('pm2.service', 'NFileDescriptorStore')) == alive + 2,
-                   'a pidfd for each and the state are kept, no more')
-        print(f'# {KILLS} kills, seed {SEED}: {alive} of {len(state)} alive, fds {fds} -> {self.daemon_fds()}, '
-              f'restarts {sum(entry["RestartCount"] for entry in state.values())}')
+class OrphansOfGroup(Orphans):
+    settings = {'isolation': 'group'}
 
-    def check_reality(self, state):
-        for path, entry in state.items():
-            if entry['Status'] == 'online' and not entry['Name'].startswith('crasher'):
-                self.assertTrue(booted.is_alive(entry['Pid']), f'{path}: {entry}')
-                group = subprocess.run(['cat', f'/proc/{entry["Pid"]}/cgroup'], capture_output=True, text=True,
-                                       check=True).stdout
-                self.assertIn(entry['Unit'], group)
+
+class OrphansAdopted(Orphans):
+    settings = {'adopt': 'all'}
+
+    def test_are_ended(self):
+        path = self.start_one('family', FAMILY)
+        before = self.state()[path]
+        self.lose_state()
+        [after] = self.state().values()
+        for name in ('Name', 'Pid', 'Unit', 'ControlGroup', 'Status'):
+            self.assertEqual(after[name], before[name], name)
+        self.end_daemon()
+        [after] = self.state().values()
+        self.assertEqual(after['Pid'], before['Pid'])
+        os.kill(after['Pid'], signal.SIGKILL)
+        wait_until(lambda: next(iter(self.state().values()))['RestartCount'] == 1, 'it is restarted')
+        self.client.manager_call('Delete', 'sa{sv}', 'family', {})
+        self.assert_clean()
 
 
 if __name__ == '__main__':
