@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#define BUS_NAME           "org.pm2.Manager"
 #define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
 #define RECONNECT_USEC_MAX (10 * USEC_PER_SEC)
 

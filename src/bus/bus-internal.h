@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#define BUS_NAME            "org.pm2.Manager"
 #define MANAGER_PATH        "/org/pm2/Manager"
 #define OBJECTS_PATH        "/org/pm2"
 #define PROCESS_PATH        "/org/pm2/Process"

@@ -189,7 +189,7 @@ ServiceResult service_run(const ServiceOptions *options) {
                 (void) log_error_errno(r, "cannot start: %m");
         }
         report(&service, "ERROR cannot start, see the log");
-        result.handover = service.manager ? manager_leave(service.manager) : NULL;
+        result.handover = service.manager ? manager_take_handover(service.manager) : NULL;
         if (result.handover && service.job) { /* the successor asks again what the signal meant */
                 (void) kill(getpid(), SIGTERM);
         }

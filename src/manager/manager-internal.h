@@ -87,6 +87,7 @@ struct Manager {
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
         struct Reexec *reexec; /* being tried; NULL: no */
+        Handover *handover;    /* for the new program; NULL: none */
         bool leaving;          /* the loop is about to end, and the processes stay */
         bool detached;         /* it has ended: nothing that outlives us is changed any more */
         bool shutting_down;
@@ -131,6 +132,8 @@ int manager_submit(
 /* manager-reexec.c */
 typedef struct Reexec Reexec;
 void manager_reexec_free(Manager *manager);
+/* Tell who asked for it that it comes. */
+void manager_reexec_answer(Manager *manager);
 /* All that the new program needs; the manager is good for manager_free() alone then. */
 Handover *manager_reexec_hand_over(Manager *manager);
 

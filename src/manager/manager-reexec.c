@@ -59,6 +59,10 @@ Handover *manager_reexec_hand_over(Manager *manager) {
         return handover;
 }
 
+void manager_reexec_answer(Manager *manager) {
+        operation_finish(manager->reexec->operation, 0, NULL);
+}
+
 static void finish(Reexec *reexec, bool accepted) {
         Manager *manager = reexec->manager;
         Operation *operation = reexec->operation;
@@ -77,7 +81,6 @@ static void finish(Reexec *reexec, bool accepted) {
                 operation_finish(operation, 0, &error);
                 return;
         }
-        operation_finish(operation, 0, NULL);
         manager_detach(manager);
 }
 

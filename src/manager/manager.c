@@ -144,6 +144,7 @@ void manager_free(Manager *manager) {
         registry_free(manager->registry);
         isolation_free(manager->isolation);
         manager_reexec_free(manager);
+        handover_free(manager->handover);
         if (manager->state) {
                 manager_state_free(manager->state, manager->detached || !manager->shutting_down);
         }

@@ -37,6 +37,7 @@ typedef struct ManagerObserver {
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
+        void (*leaving)(void *userdata);    /* whoever comes from now on is for our successor */
         void (*restarting)(void *userdata); /* whoever waits is told so: nothing is answered any more */
         void *userdata;
 } ManagerObserver;
@@ -151,9 +152,9 @@ void manager_detach(Manager *manager);
 bool manager_can_detach(const Manager *manager);
 bool manager_is_leaving(const Manager *manager);
 
-/* After the loop has ended: what ended by manager_detach() is left as it is, and whoever waits is told so.
- * Returns what a new program in our place needs; NULL: it ended for something else. */
-Handover *manager_leave(Manager *manager);
+/* What a new program in our place needs, after the loop has ended for that; NULL: it ended for something
+ * else. */
+Handover *manager_take_handover(Manager *manager);
 
 /* Try our program file on the state; if it can take that over, answer and end the loop with a handover. */
 int manager_reexecute(Manager *manager, const ManagerCall *call, Operation **ret, Error *error);
