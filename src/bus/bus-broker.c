@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#define BUS_NAME           "org.pm2.Manager"
 #define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
 #define RECONNECT_USEC_MAX (10 * USEC_PER_SEC)
 
@@ -19,16 +18,16 @@ struct BusBroker {
         sd_bus_slot *name_slot;
         sd_event_source *reconnect_source;
         uint64_t reconnect_usec;
-        void (*on_settled)(void *userdata); /* NULL: was called */
+        void (*on_settled)(void *userdata, bool alone); /* NULL: was called */
         void *userdata;
 };
 
-static void settle(BusBroker *broker) {
-        void (*on_settled)(void *) = broker->on_settled;
+static void settle(BusBroker *broker, bool alone) {
+        void (*on_settled)(void *, bool) = broker->on_settled;
 
         broker->on_settled = NULL;
         if (on_settled) {
-                on_settled(broker->userdata);
+                on_settled(broker->userdata, alone);
         }
 }
 
@@ -36,6 +35,7 @@ static int on_name_reply(sd_bus_message *reply, void *userdata, sd_bus_error *er
         BusBroker *broker = userdata;
         int r = -sd_bus_message_get_errno(reply);
         uint32_t answer = 0;
+        bool alone = false;
 
         broker->name_slot = sd_bus_slot_unref(broker->name_slot);
         if (r >= 0) {
@@ -48,8 +48,9 @@ static int on_name_reply(sd_bus_message *reply, void *userdata, sd_bus_error *er
         } else {
                 log_info("on the %s bus as " BUS_NAME, broker->system ? "system" : "user");
                 broker->reconnect_usec = RECONNECT_USEC_MIN;
+                alone = true;
         }
-        settle(broker);
+        settle(broker, alone);
         return 0;
 }
 
@@ -111,7 +112,7 @@ static int on_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
         log_notice("the %s bus is lost; supervision goes on", broker->system ? "system" : "user");
         close_connection(broker);
         reconnect_later(broker);
-        settle(broker);
+        settle(broker, false);
         return 0;
 }
 
@@ -129,7 +130,7 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
 int bus_broker_new(
                 BusServer *server,
                 bool system,
-                void (*on_settled)(void *userdata),
+                void (*on_settled)(void *userdata, bool alone),
                 void *userdata,
                 BusBroker **ret) {
         BusBroker *broker = g_new0(BusBroker, 1);

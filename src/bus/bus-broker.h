@@ -9,12 +9,12 @@
  * goes on meanwhile. */
 typedef struct BusBroker BusBroker;
 
-/* system: the system bus, else the user bus. on_settled is called from the loop when the name is ours, or
- * when it is known that there is no bus or that another has the name. */
+/* system: the system bus, else the user bus. on_settled is called from the loop when the name is ours
+ * (alone: nobody else has it), or when it is known that there is no bus or that another has the name. */
 int bus_broker_new(
                 BusServer *server,
                 bool system,
-                void (*on_settled)(void *userdata),
+                void (*on_settled)(void *userdata, bool alone),
                 void *userdata,
                 BusBroker **ret);
 void bus_broker_free(BusBroker *broker);

@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#define BUS_NAME            "org.pm2.Manager"
 #define MANAGER_PATH        "/org/pm2/Manager"
 #define OBJECTS_PATH        "/org/pm2"
 #define PROCESS_PATH        "/org/pm2/Process"
@@ -112,6 +113,9 @@ int bus_history_reply(
                 const GPtrArray *processes,
                 unsigned count_max);
 
+int bus_request_reexecute(BusConnection *connection, sd_bus_message *message, sd_bus_error *error);
+/* All that wait are told that the supervisor is being renewed. */
+void bus_requests_refuse(BusConnection *connection);
 /* Nobody is there to be answered any more. */
 void bus_requests_forget(BusConnection *connection);
 

@@ -72,6 +72,10 @@ static int manager_method_kill(sd_bus_message *message, void *userdata, sd_bus_e
         return bus_request_kill(userdata, message, error);
 }
 
+static int manager_method_reexecute(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_request_reexecute(userdata, message, error);
+}
+
 static int reply_descriptions(
                 sd_bus_message *message, BusConnection *connection, const GPtrArray *processes, bool full) {
         _cleanup_bus_message_ sd_bus_message *reply = NULL;

@@ -121,6 +121,7 @@ typedef struct Call {
         const char *signal_name; /* of SendSignal */
         bool kill;
         bool save; /* the reply is the path */
+        bool reexecute;
 } Call;
 
 enum {
@@ -133,6 +134,9 @@ static int dispatch(
                 const ManagerCall *manager_call,
                 Operation **ret,
                 Error *error) {
+        if (call->reexecute) {
+                return manager_reexecute(manager, manager_call, ret, error);
+        }
         if (call->kill) {
                 return manager_kill(manager, manager_call, KILL_EXIT_STATUS, ret, error);
         }
@@ -152,9 +156,10 @@ static int run(BusConnection *connection,
         BusRequest *request = NULL;
         Operation *operation = NULL;
 
-        int r = bus_value_read_map(message, &options, &error);
+        int r = call->reexecute ? 0 : bus_value_read_map(message, &options, &error);
         if (r >= 0) {
-                r = request_new(connection, message, !call->kill && !call->save, &request, &error);
+                bool lists_paths = !call->kill && !call->save && !call->reexecute;
+                r = request_new(connection, message, lists_paths, &request, &error);
         }
         if (r >= 0 && call->save) {
                 request->text = manager_saved_list_path(
@@ -214,6 +219,26 @@ int bus_request_kill(BusConnection *connection, sd_bus_message *message, sd_bus_
         Call call = { .kill = true };
 
         return run(connection, message, &call, error);
+}
+
+int bus_request_reexecute(BusConnection *connection, sd_bus_message *message, sd_bus_error *error) {
+        Call call = { .reexecute = true };
+
+        return run(connection, message, &call, error);
+}
+
+void bus_requests_refuse(BusConnection *connection) {
+        g_auto(Error) error = { 0 };
+        g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+        BusRequest *request;
+
+        (void) error_set(&error, ERROR_RESTARTING, "the supervisor is being renewed; the work goes on");
+        while ((request = g_queue_peek_head(&connection->requests))) {
+                if (request->operation) {
+                        operation_forget(request->operation);
+                }
+                on_operation_done(request, &error, none);
+        }
 }
 
 void bus_requests_forget(BusConnection *connection) {

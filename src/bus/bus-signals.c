@@ -296,6 +296,26 @@ static void on_killed(void *userdata, const char *reason) {
         queue_item(userdata, &(Item){ .kind = ITEM_KILLED, .text = reason });
 }
 
+static void on_leaving(void *userdata) {
+        BusSignals *signals = userdata;
+
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                const BusConnection *connection = signals->server->connections->pdata[i];
+                if (connection->broker) {
+                        (void) sd_bus_release_name_async(connection->bus, NULL, BUS_NAME, NULL, NULL);
+                }
+        }
+}
+
+static void on_restarting(void *userdata) {
+        BusSignals *signals = userdata;
+
+        for (guint i = 0; i < signals->server->connections->len; i++) {
+                bus_requests_refuse(signals->server->connections->pdata[i]);
+        }
+        bus_signals_flush(signals); /* the loop turns no more */
+}
+
 int bus_signals_new(BusServer *server, BusSignals **ret) {
         BusSignals *signals = g_new0(BusSignals, 1);
 
@@ -309,6 +329,8 @@ int bus_signals_new(BusServer *server, BusSignals **ret) {
                 .removed = on_removed,
                 .shutting_down = on_shutting_down,
                 .killed = on_killed,
+                .leaving = on_leaving,
+                .restarting = on_restarting,
                 .userdata = signals,
         };
         int r = sd_event_add_defer(server->event, &signals->flush_source, on_flush, signals);

@@ -42,6 +42,16 @@ static const Setting table[] = {
           .fallback = "auto",
           .choices = "auto scope group cgroup none",
           .help = "What holds the processes of an app together; auto takes the best that works." },
+        { .name = "adopt",
+          .type = SETTING_STRING,
+          ROW(adopt),
+          .fallback = "known",
+          .choices = "nothing known all",
+          .help = "What a supervisor goes on with that another left running: known: what the state speaks "
+                  "of, and "
+                  "the rest is ended; all: the rest too, as apps made of what runs; nothing: what one that "
+                  "died "
+                  "left is ended." },
         { .name = "cgroup_root",
           .type = SETTING_STRING,
           ROW(cgroup_root),

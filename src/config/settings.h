@@ -9,6 +9,7 @@
 typedef struct Settings {
         char *log_level;
         char *isolation;
+        char *adopt;
         char *cgroup_root; /* "": below the cgroup of the supervisor */
         char *load_saved;  /* "yes" or "no" */
         uint64_t processes_max;

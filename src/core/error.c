@@ -25,6 +25,7 @@ static const char *const error_names[] = {
         [ERROR_CANCELLED] = "Cancelled",
         [ERROR_PARTIAL_FAILURE] = "PartialFailure",
         [ERROR_LIMIT_EXCEEDED] = "LimitExceeded",
+        [ERROR_RESTARTING] = "Restarting",
         [ERROR_SHUTTING_DOWN] = "ShuttingDown",
         [ERROR_INVALID_DATA] = "InvalidData",
         [ERROR_NOT_SUPPORTED] = "NotSupported",

@@ -18,6 +18,7 @@ typedef enum ErrorCode {
         ERROR_CANCELLED,
         ERROR_PARTIAL_FAILURE,
         ERROR_LIMIT_EXCEEDED,
+        ERROR_RESTARTING,
         ERROR_SHUTTING_DOWN,
         ERROR_INVALID_DATA,
         ERROR_NOT_SUPPORTED,

@@ -77,6 +77,7 @@ int verb_signal(Ctl *ctl, const Arguments *arguments);
 int verb_logs(Ctl *ctl, const Arguments *arguments);
 int verb_save(Ctl *ctl, const Arguments *arguments);
 int verb_resurrect(Ctl *ctl, const Arguments *arguments);
+int verb_daemon_reexec(Ctl *ctl, const Arguments *arguments);
 int verb_kill(Ctl *ctl, const Arguments *arguments);
 int verb_status(Ctl *ctl, const Arguments *arguments);
 int verb_version(Ctl *ctl, const Arguments *arguments);

@@ -10,6 +10,7 @@
 #include "config/settings.h"
 #include "daemon/print-attributes.h"
 #include "daemon/service.h"
+#include "manager/manager-state.h"
 #include "platform/instance-lock.h"
 
 #include <fcntl.h>
@@ -30,6 +31,8 @@ enum {
 static int arg_ready_fd = -EBADF;
 static bool arg_system;
 static bool arg_private;
+static int arg_lock_fd = -EBADF; /* of our predecessor in this process */
+static const char *arg_check_state;
 
 /* Tell who started us, on --ready-fd and in the log. */
 static void report_failure(const char *text) {
@@ -117,6 +120,17 @@ static int take_lock(const InstancePaths *paths) {
         return fd;
 }
 
+static int init_paths(InstancePaths *paths) {
+        int r = arg_system ? instance_paths_init_system(paths) : instance_paths_init(paths);
+
+        if (r < 0) {
+                g_autofree char *text =
+                                g_strdup_printf("no place for the files of an instance: %s", g_strerror(-r));
+                report_failure(text);
+        }
+        return r;
+}
+
 static int read_settings(Settings *settings, const InstancePaths *paths) {
         g_auto(Error) error = { 0 };
 
@@ -133,17 +147,57 @@ static int read_settings(Settings *settings, const InstancePaths *paths) {
         return 0;
 }
 
+/* The new program in our place; on failure the service manager starts us again, with the state that it
+ * keeps. */
+static int renew(char *const *command, Handover *handover, int lock_fd) {
+        int r = reexec(command, handover, lock_fd);
+
+        (void) log_error_errno(r, "%s cannot be executed: %m", command[0]);
+        handover_free(handover);
+        return EXIT_FAILURE;
+}
+
+/* For a predecessor that thinks of us as its successor: can we read what it has, and the settings? */
+static int check_state(void) {
+        InstancePaths paths;
+        g_auto(Settings) settings = { 0 };
+        uint32_t slots_fd, blobs_fd;
+        g_auto(GStrv) words = g_strsplit(arg_check_state, ",", 2);
+
+        if (g_strv_length(words) != 2 || parse_uint32(words[0], &slots_fd) < 0 ||
+            parse_uint32(words[1], &blobs_fd) < 0) {
+                (void) fputs("pm2d: --check-state: expected two descriptors\n", stderr);
+                return STATUS_USAGE;
+        }
+        int r = init_paths(&paths);
+        if (r < 0) {
+                return EXIT_FAILURE;
+        }
+        r = read_settings(&settings, &paths);
+        instance_paths_done(&paths);
+        if (r < 0) {
+                return EXIT_FAILURE;
+        }
+        r = manager_state_check((int) slots_fd, (int) blobs_fd);
+        if (r < 0) {
+                (void) log_error_errno(r, "the state cannot be read: %m");
+                return EXIT_FAILURE;
+        }
+        return puts("OK") < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int run(void) {
         InstancePaths paths;
         g_auto(Settings) settings = { 0 };
         _cleanup_close_ int lock_fd = -EBADF;
+        g_autofree char *program = NULL;
         int status = EXIT_FAILURE;
 
-        int r = arg_system ? instance_paths_init_system(&paths) : instance_paths_init(&paths);
+        int r = reexec_own_path(&program);
+        if (r >= 0) {
+                r = init_paths(&paths);
+        }
         if (r < 0) {
-                g_autofree char *text =
-                                g_strdup_printf("no place for the files of an instance: %s", g_strerror(-r));
-                report_failure(text);
                 return EXIT_FAILURE;
         }
         r = read_settings(&settings, &paths);
@@ -151,22 +205,29 @@ static int run(void) {
                 r = check_folders(&paths);
         }
         if (r >= 0) {
-                lock_fd = take_lock(&paths);
+                lock_fd = arg_lock_fd >= 0 ? arg_lock_fd : take_lock(&paths);
                 r = lock_fd;
         }
         if (r >= 0) {
                 r = block_signals();
         }
         if (r >= 0) {
+                char *mode = arg_system ? (char *) "--system" : arg_private ? (char *) "--private" : NULL;
+                char *command[] = { program, mode, NULL };
                 ServiceOptions options = {
                         .settings = &settings,
                         .paths = &paths,
                         .system = arg_system,
                         .private = arg_private,
+                        .command = command,
                         .ready_fd = arg_ready_fd,
                 };
-                status = service_run(&options);
+                ServiceResult result = service_run(&options);
                 arg_ready_fd = -EBADF;
+                status = result.status;
+                if (result.handover) {
+                        status = renew(command, result.handover, steal_fd(&lock_fd));
+                }
         } else if (r == -EWOULDBLOCK) {
                 status = STATUS_ALREADY_RUNNING;
         }
@@ -196,6 +257,9 @@ static int print_help(void) {
                     "  --private           serve the private socket alone, without a message bus or "
                     "systemd\n"
                     "  --system            the system instance: root, for all users, on the system bus\n"
+                    "  --check-state=A,B   say OK if the state in these two descriptors can be taken over\n"
+                    "  --lock-fd=FD        the lock of the instance, from a predecessor in this process\n"
+                    "  --keeper            hold the scope of the isolation backend \"group\"\n"
                     "  --ready-fd=FD       write READY, or ERROR and a text, to this descriptor\n"
                     "  --print-settings    print the table of settings with their defaults and end\n"
                     "  --print-attributes[=table]\n"
@@ -207,11 +271,24 @@ static int print_help(void) {
         return EXIT_SUCCESS;
 }
 
+/* A descriptor that somebody before us opened. */
+static int open_fd_argument(const char *option, const char *text) {
+        uint32_t number;
+
+        if (parse_uint32(text, &number) < 0 || fcntl((int) number, F_SETFD, FD_CLOEXEC) < 0) {
+                (void) fprintf(stderr, "pm2d: --%s: '%s' is no open descriptor\n", option, text);
+                return -EBADF;
+        }
+        return (int) number;
+}
+
 int main(int argc, char **argv) {
         enum {
                 OPTION_PRIVATE = 256,
                 OPTION_SYSTEM,
                 OPTION_KEEPER,
+                OPTION_LOCK_FD,
+                OPTION_CHECK_STATE,
                 OPTION_READY_FD,
                 OPTION_PRINT_SETTINGS,
                 OPTION_PRINT_ATTRIBUTES,
@@ -222,6 +299,8 @@ int main(int argc, char **argv) {
                 { "private", no_argument, NULL, OPTION_PRIVATE },
                 { "system", no_argument, NULL, OPTION_SYSTEM },
                 { "keeper", no_argument, NULL, OPTION_KEEPER },
+                { "lock-fd", required_argument, NULL, OPTION_LOCK_FD },
+                { "check-state", required_argument, NULL, OPTION_CHECK_STATE },
                 { "ready-fd", required_argument, NULL, OPTION_READY_FD },
                 { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
                 { "print-attributes", optional_argument, NULL, OPTION_PRINT_ATTRIBUTES },
@@ -229,7 +308,6 @@ int main(int argc, char **argv) {
                 { "help", no_argument, NULL, OPTION_HELP },
                 { NULL, 0, NULL, 0 },
         };
-        uint32_t number;
         int option;
 
         open_standard_streams();
@@ -243,15 +321,20 @@ int main(int argc, char **argv) {
                         break;
                 case OPTION_KEEPER:
                         keep();
-                case OPTION_READY_FD:
-                        if (parse_uint32(optarg, &number) < 0 ||
-                            fcntl((int) number, F_SETFD, FD_CLOEXEC) < 0) {
-                                (void) fprintf(stderr,
-                                               "pm2d: --ready-fd: '%s' is no open descriptor\n",
-                                               optarg);
+                case OPTION_CHECK_STATE:
+                        arg_check_state = optarg;
+                        break;
+                case OPTION_LOCK_FD:
+                        arg_lock_fd = open_fd_argument("lock-fd", optarg);
+                        if (arg_lock_fd < 0) {
                                 return STATUS_USAGE;
                         }
-                        arg_ready_fd = (int) number;
+                        break;
+                case OPTION_READY_FD:
+                        arg_ready_fd = open_fd_argument("ready-fd", optarg);
+                        if (arg_ready_fd < 0) {
+                                return STATUS_USAGE;
+                        }
                         break;
                 case OPTION_PRINT_SETTINGS:
                         return print_settings();
@@ -274,5 +357,5 @@ int main(int argc, char **argv) {
                 (void) fprintf(stderr, "pm2d: unexpected argument '%s'\n", argv[optind]);
                 return STATUS_USAGE;
         }
-        return run();
+        return arg_check_state ? check_state() : run();
 }

@@ -10,11 +10,14 @@
 #include "manager/manager.h"
 #include "platform/unit-job.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
+#include <time.h>
+#include <unistd.h>
 
 #define EXTEND_EVERY_USEC (5 * USEC_PER_SEC)
 
@@ -62,15 +65,18 @@ static void extend_timeouts(Service *service) {
 
 static void check_ready(Service *service) {
         if (service->serving && service->loaded && !manager_is_shutting_down(service->manager)) {
+                manager_started(service->manager);
                 report(service, "READY");
                 (void) sd_notify(0, "READY=1");
                 service->extend_source = sd_event_source_disable_unref(service->extend_source);
         }
 }
 
-static void on_serving(void *userdata) {
+/* alone: no other supervisor can be at work where we are. */
+static void on_serving(void *userdata, bool alone) {
         Service *service = userdata;
 
+        manager_end_leftovers(service->manager, alone);
         service->serving = true;
         check_ready(service);
 }
@@ -112,6 +118,11 @@ static void on_job_type(void *userdata, const char *type) {
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Service *service = userdata;
 
+        if (manager_is_leaving(service->manager)) { /* for the successor in this process, if there is one */
+                (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                (void) kill(getpid(), (int) info->ssi_signo);
+                return 0;
+        }
         if (service->job) {
                 return 0; /* it is being asked */
         }
@@ -145,6 +156,7 @@ static int open_manager(Service *service) {
                 .unit = service->unit,
                 .system = options->system,
                 .use_systemd = !options->private,
+                .command = options->command,
         };
 
         int r = manager_new(service->event, &manager_options, &service->manager);
@@ -164,7 +176,7 @@ static int open_faces(Service *service) {
         }
         log_info("serving at %s", options->paths->socket_path);
         if (options->private) {
-                on_serving(service);
+                on_serving(service, true); /* by the lock */
                 return 0;
         }
         r = bus_broker_new(service->server, options->system, on_serving, service, &service->broker);
@@ -173,12 +185,28 @@ static int open_faces(Service *service) {
                                 r,
                                 "no %s bus: the private socket alone: %m",
                                 options->system ? "system" : "user");
-                on_serving(service);
+                on_serving(service, false);
         }
         return 0;
 }
 
-int service_run(const ServiceOptions *options) {
+/* systemd wants to know when a reload began (sd_notify(3)). */
+static void notify_end(const Handover *handover) {
+        struct timespec now;
+
+        if (!handover) {
+                (void) sd_notify(0, "STOPPING=1");
+                return;
+        }
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(
+                        0,
+                        "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                        (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC);
+}
+
+ServiceResult service_run(const ServiceOptions *options) {
+        ServiceResult result = { 0 };
         Service service = { .options = options, .ready_fd = options->ready_fd };
 
         int r = sd_event_new(&service.event);
@@ -197,7 +225,11 @@ int service_run(const ServiceOptions *options) {
                 (void) log_error_errno(r, "cannot start: %m");
         }
         report(&service, "ERROR cannot start, see the log");
-        (void) sd_notify(0, "STOPPING=1");
+        result.handover = service.manager ? manager_take_handover(service.manager) : NULL;
+        if (result.handover && service.job) { /* the successor asks again what the signal meant */
+                (void) kill(getpid(), SIGTERM);
+        }
+        notify_end(result.handover);
         bus_broker_free(service.broker);
         bus_server_free(service.server);
         manager_free(service.manager);
@@ -205,5 +237,6 @@ int service_run(const ServiceOptions *options) {
         g_free(service.unit);
         (void) sd_event_source_disable_unref(service.extend_source);
         (void) sd_event_unref(service.event);
-        return r < 0 ? EXIT_FAILURE : r;
+        result.status = r < 0 ? EXIT_FAILURE : r;
+        return result;
 }

@@ -3,17 +3,24 @@
 
 #include "basic/instance-paths.h"
 #include "config/settings.h"
+#include "platform/reexec.h"
 
 #include <stdbool.h>
 
 typedef struct ServiceOptions {
         const Settings *settings;
         const InstancePaths *paths;
-        bool system;  /* for all users, on the system bus */
-        bool private; /* the private socket alone */
-        int ready_fd; /* READY or ERROR goes there, then it is closed; negative: none */
+        bool system;          /* for all users, on the system bus */
+        bool private;         /* the private socket alone */
+        char *const *command; /* how we are executed, absolute: for Reexecute */
+        int ready_fd;         /* READY or ERROR goes there, then it is closed; negative: none */
 } ServiceOptions;
 
-/* Wire manager and faces on one loop and run it until the end. Returns the exit status. SIGTERM, SIGINT and
+typedef struct ServiceResult {
+        int status;         /* to exit with */
+        Handover *handover; /* not NULL: execute our program file anew instead; to be freed */
+} ServiceResult;
+
+/* Wire manager and faces on one loop and run it until the end. SIGTERM, SIGINT and
  * SIGCHLD are blocked by the caller. */
-int service_run(const ServiceOptions *options);
+ServiceResult service_run(const ServiceOptions *options);

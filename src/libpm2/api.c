@@ -412,6 +412,17 @@ static int open_lifeline(pm2_client *client) {
         return (int) syscall(SYS_pidfd_open, pid, 0);
 }
 
+PM2_EXPORT int pm2_reexecute(pm2_client *client) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        const Call call = { .member = "Reexecute", .timeout_usec = READ_TIMEOUT_USEC };
+
+        int r = client_call(client, &call, &reply);
+        if (r >= 0) {
+                pm2_disconnect(client);
+        }
+        return r;
+}
+
 PM2_EXPORT int pm2_kill_daemon(pm2_client *client, const pm2_options *options) {
         _cleanup_bus_message_ sd_bus_message *reply = NULL;
         const Call call = {

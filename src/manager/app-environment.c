@@ -29,6 +29,7 @@ static const char *const private_variables[] = {
         "NODE_CHANNEL_SERIALIZATION_MODE",
         "NODE_UNIQUE_ID",
         ISOLATION_MARKER,
+        SOFT_LIMIT_VARIABLE,
         "pm_id",
         "name",
         "namespace",

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 static int on_result_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -263,9 +264,45 @@ int launch_read_report(ProcessHandle *handle) {
         }
 }
 
+/* After a re-exec it is our child still; after a crash it is another's. */
+static int watch_adopted(ProcessHandle *handle, pid_t pid, int pidfd) {
+        ProcStat stat;
+        bool own = proc_stat_read(pid, &stat) >= 0 && stat.parent == getpid();
+
+        return own ? child_watch_new(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch)
+                   : child_watch_new_adopted(
+                                     handle->manager->event, pidfd, on_child_exit, handle, &handle->watch);
+}
+
+/* Whether a process is the one of a record: its cgroup tells or, where there are none, its environment. */
+static bool is_of_record(pid_t pid, const ProcessRecord *record) {
+        g_autofree char *path = NULL;
+        g_autofree char *marker = g_strdup_printf(ISOLATION_MARKER "=%s", record->unique_id);
+
+        if (!record->control_group[0]) {
+                return proc_has_variable(pid, marker);
+        }
+        return proc_cgroup_path(pid, &path) >= 0 && g_str_has_prefix(path, record->control_group) &&
+               (path[strlen(record->control_group)] == '/' || !path[strlen(record->control_group)]);
+}
+
+/* Nobody kept a pidfd. The pid is looked at while a pidfd holds it: if that is alive afterwards, it is of
+ * what was seen. */
+static int find_main(const ProcessRecord *record) {
+        _cleanup_close_ int pidfd = record->pid > 0 ? pidfd_open(record->pid, 0) : -EBADF;
+
+        if (pidfd < 0 || !is_of_record(record->pid, record) || pidfd_send_signal(pidfd, 0, NULL, 0) < 0) {
+                return -ESRCH;
+        }
+        return steal_fd(&pidfd);
+}
+
 void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
         Process *process = handle->process;
         IsolationGroupSpec spec = group_spec(handle);
+        if (pidfd < 0) {
+                pidfd = find_main(record);
+        }
         pid_t pid = pidfd >= 0 ? proc_pid_of_pidfd(pidfd) : 0;
         if (pid <= 0) {
                 pid = record->pid; /* it has been reaped */
@@ -274,22 +311,26 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
                 .path = process->control_group,
                 .unit = process->unit,
                 .main_pid = pidfd >= 0 ? pid : 0,
+                .main_pidfd = pidfd,
         };
 
-        if (process->control_group[0]) {
+        if (process->control_group[0] || pidfd >= 0) {
                 (void) isolation_group_adopt(handle->manager->isolation, &spec, &adoption, &handle->group);
         }
-        if (pidfd >= 0 &&
-            child_watch_new_adopted(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch) >=
-                            0) {
+        if (pidfd >= 0 && watch_adopted(handle, pid, pidfd) >= 0) {
                 handle->child.pidfd = pidfd;
                 handle->child.pid = pid;
                 handle->main_alive = true;
                 process_set_pid(process, handle->phase == PHASE_MAIN ? pid : 0);
-        } else {
-                (void) close_fd(pidfd);
-                process_set_pid(process, 0);
+                return;
         }
+        (void) close_fd(pidfd);
+        process_set_pid(process, 0);
+        /* Its exit was not seen by anybody: it is one, of unknown status. */
+        handle->main_alive =
+                        record->launched && record->pid > 0 &&
+                        child_watch_new_gone(
+                                        handle->manager->event, on_child_exit, handle, &handle->watch) >= 0;
 }
 
 void launch_end_child(ProcessHandle *handle) {

@@ -11,6 +11,9 @@
 #include "platform/state-store.h"
 #include "platform/user-info.h"
 
+/* Tells a successor in our place what limit of open files apps get. */
+#define SOFT_LIMIT_VARIABLE "PM2D_SOFT_NOFILE"
+
 typedef enum CommandVerb {
         COMMAND_START,
         COMMAND_RESTART,
@@ -93,6 +96,7 @@ struct Manager {
         sd_event *event;
         const Settings *settings;
         const InstancePaths *paths;
+        char *const *command; /* how we are executed */
         bool system;
         ManagerObserver observer;
         Registry *registry;
@@ -103,7 +107,10 @@ struct Manager {
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
         struct SavedLists *lists;
-        bool detached; /* we end, and the processes stay */
+        struct Reexec *reexec; /* being tried; NULL: no */
+        Handover *handover;    /* for the new program; NULL: none */
+        bool leaving;          /* the loop is about to end, and the processes stay */
+        bool detached;         /* it has ended: nothing that outlives us is changed any more */
         bool shutting_down;
         int exit_code;
         const char *exit_reason;
@@ -146,6 +153,14 @@ int manager_submit(
                 const Request *request,
                 Operation **ret,
                 Error *error);
+
+/* manager-reexec.c */
+typedef struct Reexec Reexec;
+void manager_reexec_free(Manager *manager);
+/* Tell who asked for it that it comes. */
+void manager_reexec_answer(Manager *manager);
+/* All that the new program needs; the manager is good for manager_free() alone then. */
+Handover *manager_reexec_hand_over(Manager *manager);
 
 /* app-plan.c: look at what an app names before anything is touched. Messages name the attribute. The names
  * of files have no id yet. */

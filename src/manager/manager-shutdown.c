@@ -25,9 +25,28 @@ static bool any_alive(const Manager *manager) {
         return false;
 }
 
+/* Whoever waits is told so, and the rest is left as it is. */
+static void leave(Manager *manager) {
+        if (manager->observer.leaving) {
+                manager->observer.leaving(manager->observer.userdata);
+        }
+        if (manager->reexec) {
+                manager_reexec_answer(manager);
+        }
+        if (manager->observer.restarting) {
+                manager->observer.restarting(manager->observer.userdata);
+        }
+        manager_state_hand_over(manager);
+        manager->detached = true;
+        manager->handover = manager->reexec ? manager_reexec_hand_over(manager) : NULL;
+}
+
 static int on_exit_source(sd_event_source *source, void *userdata) {
         Manager *manager = userdata;
 
+        if (manager->leaving) {
+                leave(manager);
+        }
         return sd_event_exit(manager->event, manager->exit_code);
 }
 
@@ -81,15 +100,23 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         shutdown_check(manager);
 }
 
+bool manager_is_leaving(const Manager *manager) {
+        return manager->leaving;
+}
+
 bool manager_can_detach(const Manager *manager) {
         return manager_state_is_kept(manager->state);
 }
 
 void manager_detach(Manager *manager) {
         log_info("ending; %zu processes stay for the next supervisor", registry_count(manager->registry));
-        manager->detached = true;
+        manager->leaving = true;
         manager->exit_code = 0;
         end_loop(manager);
+}
+
+Handover *manager_take_handover(Manager *manager) {
+        return g_steal_pointer(&manager->handover);
 }
 
 int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Operation **ret, Error *error) {

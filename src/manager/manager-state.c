@@ -7,6 +7,7 @@
 #include "basic/time-util.h"
 #include "manager/process-record.h"
 #include "platform/fd-store.h"
+#include "platform/state-file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,10 +19,20 @@ enum {
         MANAGER_SLOT = 0, /* the first that is taken of a new store */
 };
 
+/* How far the loading of the saved lists came. */
+typedef enum SavedListState {
+        LISTS_UNSEEN,
+        LISTS_LOADING, /* not all of their apps are registered */
+        LISTS_LOADED,
+} SavedListState;
+
+/* Grows at its end alone, as ProcessRecord does. */
 typedef struct ManagerRecord {
         uint64_t generation;
         uint32_t next_id;
-        uint32_t loading; /* the saved list: not all of its apps are registered */
+        uint32_t list;              /* of SavedListState */
+        uint32_t unfinished_starts; /* of supervisors, in a row */
+        uint32_t handed_over;       /* the last supervisor went on purpose, for a successor */
 } ManagerRecord;
 
 typedef struct SharedEnvironment SharedEnvironment;
@@ -35,10 +46,10 @@ struct SharedEnvironment {
 
 struct ManagerState {
         FdStore *fds;
-        StateStore *store;        /* NULL: nobody would keep it */
-        bool restored;            /* there is something to be taken over */
-        bool known;               /* and it says how far the supervisor came */
-        bool loading;             /* the saved list, as ManagerRecord has it */
+        StateStore *store;
+        const char *folder; /* of files, where no service manager keeps our fds; NULL: not in files */
+        bool restored;      /* there is something to be taken over */
+        ManagerRecord own;
         GHashTable *environments; /* Environment -> SharedEnvironment */
 };
 
@@ -56,8 +67,11 @@ static void free_shared(void *item) {
         g_free(shared);
 }
 
-void manager_state_free(ManagerState *state) {
+void manager_state_free(ManagerState *state, bool handed_over) {
         if (state) {
+                if (state->folder && !handed_over) {
+                        state_files_remove(state->folder);
+                }
                 fd_store_free(state->fds);
                 state_store_free(state->store);
                 g_hash_table_unref(state->environments);
@@ -66,34 +80,76 @@ void manager_state_free(ManagerState *state) {
 }
 
 bool manager_state_is_kept(const ManagerState *state) {
-        return state->store;
+        return fd_store_is_there(state->fds);
 }
 
-static int open_store(ManagerState *state) {
+/* What was kept, from the service manager or our predecessor in this process, else from files. */
+static bool open_kept(ManagerState *state) {
         int slots_fd = fd_store_take(state->fds, SLOTS_NAME);
         int blobs_fd = fd_store_take(state->fds, BLOBS_NAME);
 
+        if (slots_fd < 0 && blobs_fd < 0 && state->folder) {
+                int r = state_files_open(state->folder, &slots_fd, &blobs_fd);
+                if (r < 0 && r != -ENOENT) {
+                        (void) log_warning_errno(r, "%s: the state there is not used: %m", state->folder);
+                }
+        }
         if (slots_fd >= 0 && blobs_fd >= 0) {
                 int r = state_store_open(slots_fd, blobs_fd, &state->store);
                 if (r >= 0) {
-                        state->restored = true;
-                        return 0;
+                        return true;
                 }
-                (void) log_error_errno(r, "the state that was kept cannot be read, starting anew: %m");
+                if (r != -ESTALE) { /* of an earlier boot: nothing of it runs */
+                        (void) log_error_errno(
+                                        r, "the state that was kept cannot be read, starting anew: %m");
+                }
         }
         (void) close_fd(slots_fd);
         (void) close_fd(blobs_fd);
+        return false;
+}
+
+static int make_store(ManagerState *state) {
+        int slots_fd, blobs_fd;
+        uint32_t slot;
+
+        int r = state->folder ? state_files_create(state->folder, &slots_fd, &blobs_fd) : -ENOENT;
+        if (r >= 0) {
+                r = state_store_new_in(slots_fd, blobs_fd, &state->store);
+                if (r < 0) {
+                        (void) close_fd(slots_fd);
+                        (void) close_fd(blobs_fd);
+                }
+        }
+        if (r < 0) {
+                if (state->folder) {
+                        (void) log_warning_errno(
+                                        r,
+                                        "%s: no state can be kept there, processes are lost with us: %m",
+                                        state->folder);
+                }
+                r = state_store_new(&state->store);
+        }
+        return r < 0 ? r : state_store_take_slot(state->store, &slot);
+}
+
+static int open_store(ManagerState *state) {
+        state->restored = open_kept(state);
+        if (state->restored) {
+                (void) state_store_read(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+                return 0;
+        }
         fd_store_remove(state->fds, SLOTS_NAME);
         fd_store_remove(state->fds, BLOBS_NAME);
-        uint32_t slot;
-        int r = state_store_new(&state->store);
-        if (r >= 0) {
-                r = state_store_take_slot(state->store, &slot);
+        int r = make_store(state);
+        if (r < 0) {
+                return r;
         }
-        if (r >= 0) {
-                r = fd_store_add(state->fds, SLOTS_NAME, state_store_slots_fd(state->store));
+        if (fd_store_add(state->fds, SLOTS_NAME, state_store_slots_fd(state->store)) < 0 ||
+            fd_store_add(state->fds, BLOBS_NAME, state_store_blobs_fd(state->store)) < 0) {
+                log_warning("nobody keeps our state: processes are lost with us");
         }
-        return r < 0 ? r : fd_store_add(state->fds, BLOBS_NAME, state_store_blobs_fd(state->store));
+        return 0;
 }
 
 int manager_state_open(Manager *manager) {
@@ -102,16 +158,11 @@ int manager_state_open(Manager *manager) {
         manager->state = state;
         state->environments = g_hash_table_new_full(hash_environment, equal_environments, NULL, free_shared);
         int r = fd_store_new(manager->event, &state->fds);
-        if (r < 0 || !fd_store_is_there(state->fds)) {
+        if (r < 0) {
                 return r;
         }
-        r = open_store(state);
-        if (r < 0) {
-                (void) log_warning_errno(r, "nobody keeps our state, processes are lost with us: %m");
-                state_store_free(state->store);
-                state->store = NULL;
-        }
-        return 0;
+        state->folder = fd_store_is_there(state->fds) ? NULL : manager->paths->runtime_dir;
+        return open_store(state);
 }
 
 static bool put_bytes(StateStore *store, GBytes *bytes, StateBlob *ret) {
@@ -254,13 +305,29 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
 }
 
 static void save_manager(Manager *manager) {
-        ManagerRecord record = {
-                .generation = manager->generation,
-                .next_id = registry_next_id(manager->registry),
-                .loading = manager->state->loading,
-        };
+        ManagerState *state = manager->state;
 
-        state_store_write(manager->state->store, MANAGER_SLOT, &record, sizeof(record));
+        state->own.generation = manager->generation;
+        state->own.next_id = registry_next_id(manager->registry);
+        state_store_write(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+}
+
+uint32_t manager_state_count_start(Manager *manager) {
+        ManagerState *state = manager->state;
+        uint32_t unfinished = state->own.unfinished_starts++;
+
+        state_store_write(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
+        return unfinished;
+}
+
+void manager_state_started(Manager *manager) {
+        manager->state->own.unfinished_starts = 0;
+        save_manager(manager);
+}
+
+void manager_state_hand_over(Manager *manager) {
+        manager->state->own.handed_over = true;
+        save_manager(manager);
 }
 
 void manager_state_save(ProcessHandle *handle) {
@@ -269,7 +336,7 @@ void manager_state_save(ProcessHandle *handle) {
         StateBlob old_history;
         SavedBlobs old;
 
-        if (!state->store || handle->manager->detached) {
+        if (handle->manager->detached) {
                 return;
         }
         if (!handle->has_slot) {
@@ -295,7 +362,7 @@ void manager_state_save(ProcessHandle *handle) {
 void manager_state_forget(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
 
-        if (state->store && handle->has_slot && !handle->manager->detached) {
+        if (handle->has_slot && !handle->manager->detached) {
                 state_store_clear(state->store, handle->slot);
                 handle->has_slot = false;
                 drop_history(state, &handle->saved.history);
@@ -436,6 +503,15 @@ static void claim_blobs(StateStore *store, const ProcessRecord *record) {
         }
 }
 
+static void drop_claimed_blobs(StateStore *store, const ProcessRecord *record) {
+        state_store_drop_blob(store, &record->config);
+        state_store_drop_blob(store, &record->plan);
+        if (record->history.length > 0) {
+                state_store_drop_blob(store, &record->history);
+        }
+        /* The environment may be another's too. */
+}
+
 static void end_texts(ProcessRecord *record) {
         record->unique_id[32] = '\0';
         record->unit[sizeof(record->unit) - 1] = '\0';
@@ -461,34 +537,35 @@ static GPtrArray *read_records(Manager *manager) {
 
 void manager_state_restore(Manager *manager) {
         ManagerState *state = manager->state;
-        ManagerRecord own = { 0 };
+        bool end = strcmp(manager->settings->adopt, "nothing") == 0 && !state->own.handed_over;
 
-        if (!state->store || !state->restored) {
+        if (!state->restored) {
                 return;
         }
-        if (state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))) {
-                manager->generation = MAX(manager->generation, own.generation);
-                state->known = true;
-                state->loading = own.loading;
-        }
+        manager->generation = MAX(manager->generation, state->own.generation);
+        state->own.handed_over = false;
+        uint32_t next_id = state->own.next_id; /* each save below writes its own */
         g_autoptr(GPtrArray) records = read_records(manager);
         for (guint i = 0; i < records->len; i++) {
                 const LoadedRecord *loaded = records->pdata[i];
                 ProcessHandle *handle = rebuild(manager, loaded);
                 if (!handle) {
                         state_store_clear(state->store, loaded->slot);
+                        drop_claimed_blobs(state->store, &loaded->record);
                         continue;
                 }
                 g_autofree char *name = pidfd_name(handle);
                 lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
                 /* It may have been deleted by that. */
                 Process *process = registry_get(manager->registry, loaded->record.id);
-                if (process) {
+                if (process && end) { /* what was declared stays */
+                        command_submit_and_invalidate(handle, command_new(COMMAND_STOP, NULL));
+                } else if (process) {
                         manager_state_save(process->handle);
                 }
         }
         if (registry_count(manager->registry) > 0) {
-                registry_set_next_id(manager->registry, own.next_id);
+                registry_set_next_id(manager->registry, next_id);
         }
         log_notice("took %zu processes over", registry_count(manager->registry));
         fd_store_drop_rest(state->fds);
@@ -497,13 +574,56 @@ void manager_state_restore(Manager *manager) {
 bool manager_state_needs_list(const Manager *manager, bool *ret_resumed) {
         const ManagerState *state = manager->state;
 
-        *ret_resumed = state->known && state->loading;
-        return !state->known || state->loading;
+        *ret_resumed = state->own.list == LISTS_LOADING;
+        return state->own.list != LISTS_LOADED;
 }
 
 void manager_state_set_loading(Manager *manager, bool loading) {
-        manager->state->loading = loading;
-        if (manager->state->store && !manager->detached) {
+        manager->state->own.list = loading ? LISTS_LOADING : LISTS_LOADED;
+        if (!manager->detached) {
                 save_manager(manager);
         }
+}
+
+int manager_state_check_program(
+                const ManagerState *state, char *const *command, int *ret_pidfd, int *ret_fd) {
+        return reexec_check(
+                        command,
+                        state_store_slots_fd(state->store),
+                        state_store_blobs_fd(state->store),
+                        ret_pidfd,
+                        ret_fd);
+}
+
+void manager_state_add_fds(const ManagerState *state, Handover *handover) {
+        handover_take(handover, SLOTS_NAME, state_store_take_slots_fd(state->store));
+        handover_take(handover, BLOBS_NAME, state_store_take_blobs_fd(state->store));
+}
+
+static int check_record(const StateStore *store, const ProcessRecord *record) {
+        g_autoptr(AppConfig) config = NULL;
+        g_autoptr(Environment) environment = NULL;
+        g_auto(ProcessPlan) plan = { 0 };
+
+        return record->state < _PROCESS_STATE_MAX &&
+                                               decode_blobs(store, record, &config, &environment, &plan)
+                               ? 0
+                               : -EBADMSG;
+}
+
+int manager_state_check(int slots_fd, int blobs_fd) {
+        StateStore *store = NULL;
+
+        int r = state_store_open(slots_fd, blobs_fd, &store);
+        if (r < 0) {
+                return r;
+        }
+        for (uint32_t slot = MANAGER_SLOT + 1; r >= 0 && slot < state_store_count(store); slot++) {
+                ProcessRecord record;
+                if (state_store_read(store, slot, &record, sizeof(record))) {
+                        r = check_record(store, &record);
+                }
+        }
+        state_store_free(store);
+        return r;
 }

@@ -4,15 +4,31 @@
 #include "manager/manager-internal.h"
 
 /* The manager's state in the hands of the service manager: a slot for each process (process-record.h), and a
- * pidfd for each that runs. */
+ * pidfd for each that runs. Without one the slots are in files of the runtime folder. */
 
 typedef struct ManagerState ManagerState;
 
 /* Takes what an earlier supervisor left, or starts anew. */
 int manager_state_open(Manager *manager);
-void manager_state_free(ManagerState *state);
+/* handed_over: a successor goes on with it. */
+void manager_state_free(ManagerState *state, bool handed_over);
 /* Whether it outlives us. */
 bool manager_state_is_kept(const ManagerState *state);
+
+/* Let a program try to read it, see reexec_check(). */
+int manager_state_check_program(
+                const ManagerState *state, char *const *command, int *ret_pidfd, int *ret_fd);
+/* The other side: whether this program can take over what lies in these. */
+int manager_state_check(int slots_fd, int blobs_fd);
+void manager_state_add_fds(const ManagerState *state, Handover *handover);
+
+/* How many supervisors in a row did not get to their end of starting; this one counts from now on, until it
+ * has. */
+uint32_t manager_state_count_start(Manager *manager);
+void manager_state_started(Manager *manager);
+
+/* We end on purpose, and a successor goes on. */
+void manager_state_hand_over(Manager *manager);
 
 /* Make processes of what was left and go on with them. After the isolation stands. */
 void manager_state_restore(Manager *manager);

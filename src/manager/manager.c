@@ -6,13 +6,16 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "core/start-backoff.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "platform/cgroup.h"
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
@@ -36,6 +39,7 @@ static char *instance_word(const InstancePaths *paths) {
 
 /* A process needs some fds of ours; apps get the limit that we were started with. */
 static void raise_fd_limit(Manager *manager) {
+        const char *soft = getenv(SOFT_LIMIT_VARIABLE); /* of our predecessor, which had raised it */
         struct rlimit raised;
 
         if (getrlimit(RLIMIT_NOFILE, &manager->nofile) < 0) {
@@ -43,6 +47,11 @@ static void raise_fd_limit(Manager *manager) {
                 return;
         }
         raised = manager->nofile;
+        if (soft) {
+                manager->nofile.rlim_cur = MIN((rlim_t) strtoull(soft, NULL, 10), manager->nofile.rlim_max);
+        }
+        g_autofree char *text = g_strdup_printf("%llu", (unsigned long long) manager->nofile.rlim_cur);
+        (void) g_setenv(SOFT_LIMIT_VARIABLE, text, TRUE);
         raised.rlim_cur = raised.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &raised) < 0) {
                 (void) log_warning_errno(errno, "cannot raise the limit of open files: %m");
@@ -69,6 +78,30 @@ static int open_isolation(Manager *manager, const ManagerOptions *options) {
         return 0;
 }
 
+/* Supervisors that died while they started: each later one waits longer, for nobody else does
+ * (RestartSec=0). May block: nothing is served yet, and a signal that ends us ends it. */
+static void wait_before_start(uint32_t unfinished) {
+        uint64_t usec = start_backoff_usec(unfinished);
+        struct timespec delay = { .tv_sec = (time_t) (usec / USEC_PER_SEC),
+                                  .tv_nsec = (long) (usec % USEC_PER_SEC * NSEC_PER_USEC) };
+        sigset_t ends;
+
+        if (usec == 0) {
+                return;
+        }
+        log_warning("%" PRIu32 " starts before this one did not get to their end: waiting %" PRIu64 " ms",
+                    unfinished,
+                    usec / USEC_PER_MSEC);
+        (void) sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec + 15 * USEC_PER_SEC);
+        (void) sigemptyset(&ends);
+        (void) sigaddset(&ends, SIGTERM);
+        (void) sigaddset(&ends, SIGINT);
+        int number = sigtimedwait(&ends, NULL, &delay);
+        if (number > 0) {
+                (void) kill(getpid(), number); /* for the loop */
+        }
+}
+
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         Manager *manager = g_new0(Manager, 1);
         g_autoptr(Environment) all = environment_new((const char *const *) environ);
@@ -76,6 +109,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->event = sd_event_ref(event);
         manager->settings = options->settings;
         manager->paths = options->paths;
+        manager->command = options->command;
         manager->system = options->system;
         manager->registry = registry_new((uint32_t) options->settings->processes_max);
         manager->own_env = app_environment_clean(all);
@@ -87,6 +121,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         raise_fd_limit(manager);
         int r = manager_state_open(manager);
         if (r >= 0) {
+                wait_before_start(manager_state_count_start(manager));
                 r = open_isolation(manager, options);
         }
         if (r >= 0) {
@@ -110,13 +145,21 @@ void manager_free(Manager *manager) {
         }
         registry_free(manager->registry);
         isolation_free(manager->isolation);
-        manager_state_free(manager->state);
+        manager_reexec_free(manager);
+        handover_free(manager->handover);
+        if (manager->state) {
+                manager_state_free(manager->state, manager->detached || !manager->shutting_down);
+        }
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
         (void) sd_event_source_disable_unref(manager->exit_source);
         (void) sd_event_unref(manager->event);
         g_free(manager);
+}
+
+void manager_started(Manager *manager) {
+        manager_state_started(manager);
 }
 
 void manager_set_observer(Manager *manager, const ManagerObserver *observer) {

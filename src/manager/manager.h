@@ -7,6 +7,7 @@
 #include "core/process.h"
 #include "core/registry.h"
 #include "manager/operation.h"
+#include "platform/reexec.h"
 
 #include <systemd/sd-event.h>
 
@@ -36,20 +37,30 @@ typedef struct ManagerObserver {
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
+        void (*leaving)(void *userdata);    /* whoever comes from now on is for our successor */
+        void (*restarting)(void *userdata); /* whoever waits is told so: nothing is answered any more */
         void *userdata;
 } ManagerObserver;
 
 typedef struct ManagerOptions {
         const Settings *settings; /* borrowed, as the next two: they must outlive the manager */
         const InstancePaths *paths;
-        const char *unit; /* our own systemd unit, NULL: none */
-        bool system;      /* root, each process as its owner's uid */
-        bool use_systemd; /* "auto" isolation tries scopes first */
+        const char *unit;     /* our own systemd unit, NULL: none */
+        bool system;          /* root, each process as its owner's uid */
+        bool use_systemd;     /* "auto" isolation tries scopes first */
+        char *const *command; /* how we are executed, absolute: for Reexecute */
 } ManagerOptions;
 
 /* May turn the loop while it looks for the service manager. */
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret);
 void manager_free(Manager *manager);
+
+/* The supervisor serves. alone: it is the only one of its kind, and ends or adopts what is left of others
+ * where it works (setting adopt). */
+void manager_end_leftovers(Manager *manager, bool alone);
+
+/* It has got to the end of its start: the next one need not wait. */
+void manager_started(Manager *manager);
 
 void manager_set_observer(Manager *manager, const ManagerObserver *observer);
 
@@ -158,6 +169,14 @@ int manager_kill(Manager *manager, const ManagerCall *call, int exit_code, Opera
  * manager keeps our state, see manager_can_detach(). */
 void manager_detach(Manager *manager);
 bool manager_can_detach(const Manager *manager);
+bool manager_is_leaving(const Manager *manager);
 
-/* The same without a caller. */
+/* What a new program in our place needs, after the loop has ended for that; NULL: it ended for something
+ * else. */
+Handover *manager_take_handover(Manager *manager);
+
+/* Try our program file on the state; if it can take that over, answer and end the loop with a handover. */
+int manager_reexecute(Manager *manager, const ManagerCall *call, Operation **ret, Error *error);
+
+/* The same as Kill, without a caller. */
 void manager_shut_down(Manager *manager, const char *reason, int exit_code);

@@ -4,6 +4,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/macro.h"
+#include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
 #include "platform/proc-stat.h"
 
@@ -14,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct CgroupHub {
@@ -133,6 +135,23 @@ char *cgroup_hub_folder(const CgroupHub *hub, const char *path) {
         return g_strconcat(hub->mount_point, path, NULL);
 }
 
+void cgroup_hub_list_leftovers(const CgroupHub *hub, bool system, GPtrArray *leftovers) {
+        g_autofree char *own = NULL;
+
+        if (proc_cgroup_path(getpid(), &own) < 0) {
+                return;
+        }
+        char *app_slice = system ? own : strstr(own, "/app.slice/");
+        if (app_slice) {
+                *app_slice = '\0';
+                g_autofree char *slice = g_strconcat(own, "/app.slice/app-pm2.slice", NULL);
+                cgroup_list_leftovers(hub->mount_point, slice, NULL, leftovers);
+        }
+        if (system) {
+                cgroup_list_leftovers(hub->mount_point, "/pm2.slice", NULL, leftovers);
+        }
+}
+
 void cgroup_group_init(
                 CgroupGroup *group,
                 CgroupHub *hub,
@@ -166,6 +185,20 @@ int cgroup_group_open(CgroupGroup *group, const char *path) {
         group->base.path = g_strdup(path);
         (void) g_hash_table_insert(group->hub->groups, GINT_TO_POINTER(watch), group);
         return 0;
+}
+
+int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption) {
+        /* One that was being made has no path: that would be the root of all. */
+        bool is_group = adoption->path[0] == '/' && adoption->path[1];
+        int r = is_group ? cgroup_group_open(group, adoption->path) : -ENOENT;
+
+        if (r >= 0) {
+                g_free(group->base.unit);
+                group->base.unit = g_strdup(adoption->unit);
+                group->main_pid = adoption->main_pid;
+                group->placed = true;
+        }
+        return r;
 }
 
 static void close_kept_fds(CgroupGroup *group) {
@@ -317,5 +350,7 @@ void cgroup_group_release(IsolationGroup *base) {
         group->released = true;
         if (group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd)) {
                 group->remove_and_invalidate(group);
+        } else { /* what stays in it is meant to */
+                (void) fsetxattr(group->folder_fd, CGROUP_RELEASED_MARK, "1", 1, 0);
         }
 }

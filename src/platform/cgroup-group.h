@@ -31,6 +31,10 @@ void cgroup_hub_free(CgroupHub *hub);
 /* The path of a hierarchy's cgroup in the file system; freed by the caller. */
 char *cgroup_hub_folder(const CgroupHub *hub, const char *path);
 
+/* What lies in the slices that backends with systemd use, see isolation_list_leftovers(). A user's slices
+ * are in app.slice, as our own service is. */
+void cgroup_hub_list_leftovers(const CgroupHub *hub, bool system, GPtrArray *leftovers);
+
 void cgroup_group_init(
                 CgroupGroup *group,
                 CgroupHub *hub,
@@ -39,6 +43,8 @@ void cgroup_group_init(
                 void (*remove_and_invalidate)(CgroupGroup *group));
 /* Open the folder of a path in the hierarchy and watch it. */
 int cgroup_group_open(CgroupGroup *group, const char *path);
+/* The same for what an earlier supervisor made. */
+int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption);
 /* Stop watching and close. Does not free the group itself. */
 void cgroup_group_done(CgroupGroup *group);
 

@@ -146,6 +146,29 @@ int child_watch_new_adopted(
         return 0;
 }
 
+static int on_gone(sd_event_source *source, void *userdata) {
+        report_adopted(userdata);
+        return 0;
+}
+
+int child_watch_new_gone(sd_event *event, ChildExitHandler handler, void *userdata, ChildWatch **ret) {
+        ChildWatch *watch = calloc(1, sizeof(*watch));
+
+        if (!watch) {
+                return -ENOMEM;
+        }
+        watch->pidfd = -EBADF;
+        watch->handler = handler;
+        watch->userdata = userdata;
+        int r = sd_event_add_defer(event, &watch->source, on_gone, watch);
+        if (r < 0) {
+                child_watch_free(watch);
+                return r;
+        }
+        *ret = watch;
+        return 0;
+}
+
 void child_watch_free(ChildWatch *watch) {
         if (watch) {
                 (void) sd_event_source_disable_unref(watch->reaped_source);

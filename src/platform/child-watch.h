@@ -17,4 +17,7 @@ int child_watch_new(sd_event *event, int pidfd, ChildExitHandler handler, void *
 int child_watch_new_adopted(
                 sd_event *event, int pidfd, ChildExitHandler handler, void *userdata, ChildWatch **ret);
 
+/* The same for one of which nothing is left: the handler is told so from the loop, with code 0. */
+int child_watch_new_gone(sd_event *event, ChildExitHandler handler, void *userdata, ChildWatch **ret);
+
 void child_watch_free(ChildWatch *watch);

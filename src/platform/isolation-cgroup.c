@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "platform/cgroup-group.h"
+#include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
 #include "platform/orphans.h"
 
@@ -29,25 +30,11 @@ typedef struct FolderGroup {
         CgroupGroup cgroup;
 } FolderGroup;
 
-/* What a supervisor of this name left behind is ended: nobody manages it any more. */
-static void end_leftovers(CgroupIsolation *isolation) {
-        int copy = fcntl(isolation->folder_fd, F_DUPFD_CLOEXEC, 3);
-        _cleanup_closedir_ DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
-        const struct dirent *entry;
+static void cgroup_list(const Isolation *base, GPtrArray *leftovers) {
+        const CgroupIsolation *isolation = (const CgroupIsolation *) base;
+        g_autofree char *mount_point = cgroup_hub_folder(isolation->hub, "");
 
-        while (folder && (entry = readdir(folder))) {
-                if (entry->d_type != DT_DIR || entry->d_name[0] == '.') {
-                        continue;
-                }
-                _cleanup_close_ int fd = openat(
-                                isolation->folder_fd, entry->d_name, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-                g_autofree char *path = g_build_filename(isolation->path, entry->d_name, NULL);
-                if (fd >= 0 && cgroup_is_populated(fd)) {
-                        log_notice("ending what an earlier supervisor left in %s", path);
-                        cgroup_kill(fd, path);
-                }
-                (void) unlinkat(isolation->folder_fd, entry->d_name, AT_REMOVEDIR);
-        }
+        cgroup_list_leftovers(mount_point, isolation->path, "", leftovers);
 }
 
 static void cgroup_free(Isolation *base) {
@@ -66,9 +53,9 @@ static void cgroup_free(Isolation *base) {
 
 static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         FolderGroup *group = (FolderGroup *) cgroup;
-        const CgroupIsolation *isolation = (const CgroupIsolation *) cgroup->base.isolation;
+        g_autofree char *folder = cgroup_hub_folder(cgroup->hub, cgroup->base.path);
 
-        if (unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+        if (cgroup->base.path[0] && rmdir(folder) < 0 && errno == EBUSY) {
                 return; /* a last process was moved in; its end is told again */
         }
         cgroup_group_done(cgroup);
@@ -87,8 +74,33 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
                 r = cgroup_group_open(&group->cgroup, path);
         }
         if (r < 0) {
+                (void) unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR);
+        }
+        if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
                 return r;
+        }
+        *ret = &group->cgroup.base;
+        return 0;
+}
+
+static int cgroup_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        CgroupIsolation *isolation = (CgroupIsolation *) base;
+        FolderGroup *group = g_new0(FolderGroup, 1);
+
+        cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
+        group->cgroup.label = g_path_get_basename(adoption->path);
+        int r = cgroup_group_adopt(&group->cgroup, adoption);
+        if (r < 0) {
+                remove_folder_and_invalidate(&group->cgroup);
+                return r;
+        }
+        if (adoption->main_pid > 0) {
+                orphans_add_known(isolation->orphans, adoption->main_pid);
         }
         *ret = &group->cgroup.base;
         return 0;
@@ -115,6 +127,8 @@ static const IsolationOps cgroup_ops = {
         .complete = true,
         .free = cgroup_free,
         .group_new = cgroup_group_new,
+        .adopt = cgroup_adopt,
+        .list_leftovers = cgroup_list,
         .birth_fd = cgroup_group_birth_fd,
         .place = cgroup_place,
         .main_exited = cgroup_main_exited,
@@ -190,7 +204,6 @@ int isolation_cgroup_new(sd_event *event, const IsolationOptions *options, Isola
                 cgroup_free(&isolation->base);
                 return r;
         }
-        end_leftovers(isolation);
         *ret = &isolation->base;
         return 0;
 }

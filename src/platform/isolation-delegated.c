@@ -279,15 +279,11 @@ static int delegated_adopt(
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_path_get_basename(adoption->path);
-        int r = cgroup_group_open(&group->cgroup, adoption->path);
+        int r = cgroup_group_adopt(&group->cgroup, adoption);
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
                 return r;
         }
-        g_free(group->cgroup.base.unit);
-        group->cgroup.base.unit = g_strdup(adoption->unit);
-        group->cgroup.main_pid = adoption->main_pid;
-        group->cgroup.placed = true;
         *ret = &group->cgroup.base;
         return 0;
 }
@@ -331,12 +327,19 @@ static void delegated_free(Isolation *base) {
         g_free(isolation);
 }
 
+static void delegated_list_leftovers(const Isolation *base, GPtrArray *leftovers) {
+        const DelegatedIsolation *isolation = (const DelegatedIsolation *) base;
+
+        cgroup_hub_list_leftovers(isolation->hub, isolation->system, leftovers);
+}
+
 static const IsolationOps delegated_ops = {
         .name = "group",
         .complete = true,
         .free = delegated_free,
         .group_new = delegated_group_new,
         .adopt = delegated_adopt,
+        .list_leftovers = delegated_list_leftovers,
         .birth_fd = cgroup_group_birth_fd,
         .place = delegated_place,
         .main_exited = cgroup_group_main_exited,

@@ -5,8 +5,6 @@
 
 #include "platform/isolation.h"
 
-#include <glib.h>
-
 typedef struct IsolationOps {
         const char *name;
         bool complete;
@@ -16,6 +14,7 @@ typedef struct IsolationOps {
                      const IsolationGroupSpec *spec,
                      const IsolationAdoption *adoption,
                      IsolationGroup **ret);
+        void (*list_leftovers)(const Isolation *isolation, GPtrArray *leftovers); /* NULL: it finds none */
         int (*birth_fd)(const IsolationGroup *group);
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);

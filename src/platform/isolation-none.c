@@ -3,7 +3,7 @@
 /* Isolation where no cgroup can be had: the members of a group are the descendants of its main process, and
  * among the strangers that became our children (see orphans.h) those of its session or with its marker in
  * the environment. A process that leaves its session, loses its parent and clears its environment gets away.
- */
+ * What an earlier supervisor left has other parents: all of /proc is searched for the marker. */
 
 #include "basic/cleanup.h"
 #include "basic/macro.h"
@@ -32,13 +32,29 @@ typedef struct NoneGroup {
         pid_t session;            /* the pid that the main process has or had */
         int main_pidfd;           /* borrowed; negative once it has been reaped */
         bool killed;
+        bool adopted; /* its main process is another's child, and so are those that lose their parent */
 } NoneGroup;
 
 static bool is_stranger_of(const NoneGroup *group, pid_t pid) {
         ProcStat stat;
 
+        if (group->adopted) { /* the number of its session may be another's by now */
+                return pid != group->session && proc_has_variable(pid, group->marker);
+        }
         return !orphans_is_known(group->isolation->orphans, pid) && proc_stat_read(pid, &stat) == 0 &&
                !stat.zombie && (stat.session == group->session || proc_has_variable(pid, group->marker));
+}
+
+static void drop_doubles(GArray *pids) {
+        g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+        for (guint i = 0; i < pids->len;) {
+                if (g_hash_table_add(seen, GINT_TO_POINTER(g_array_index(pids, pid_t, i)))) {
+                        i++;
+                } else {
+                        (void) g_array_remove_index(pids, i);
+                }
+        }
 }
 
 /* The live members, parents before their children. */
@@ -49,7 +65,11 @@ static GArray *list_members(const NoneGroup *group) {
         if (group->main_pidfd >= 0) {
                 g_array_append_val(members, group->session);
         }
-        proc_list_children(getpid(), own);
+        if (group->adopted) {
+                proc_list_all(own);
+        } else {
+                proc_list_children(getpid(), own);
+        }
         for (guint i = 0; i < own->len; i++) {
                 pid_t pid = g_array_index(own, pid_t, i);
                 if (is_stranger_of(group, pid)) {
@@ -58,6 +78,9 @@ static GArray *list_members(const NoneGroup *group) {
         }
         for (guint i = 0; i < members->len; i++) {
                 proc_list_children(g_array_index(members, pid_t, i), members);
+        }
+        if (group->adopted) { /* some were found by their marker and by their parent */
+                drop_doubles(members);
         }
         return members;
 }
@@ -70,15 +93,20 @@ static bool none_is_empty(IsolationGroup *base) {
 }
 
 /* A pid of the list is signalled only if, with its pidfd open, it still has a parent among the members or
- * us. */
-static void signal_member(const GArray *members, pid_t pid, int number) {
-        _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+ * us; a main process that was adopted has another parent, but a pidfd. */
+static void signal_member(const NoneGroup *group, const GArray *members, pid_t pid, int number) {
+        _cleanup_close_ int pidfd = -EBADF;
         ProcStat stat;
 
+        if (group->main_pidfd >= 0 && pid == group->session) {
+                (void) pidfd_send_signal(group->main_pidfd, number, NULL, 0);
+                return;
+        }
+        pidfd = pidfd_open(pid, 0);
         if (pidfd < 0 || proc_stat_read(pid, &stat) < 0) {
                 return;
         }
-        bool ours = stat.parent == getpid();
+        bool ours = stat.parent == getpid() || (group->adopted && proc_has_variable(pid, group->marker));
         for (guint i = 0; !ours && i < members->len; i++) {
                 ours = g_array_index(members, pid_t, i) == stat.parent;
         }
@@ -98,7 +126,7 @@ static void signal_all(const NoneGroup *group, int number) {
                 for (guint i = members->len; i > 0; i--) {
                         pid_t pid = g_array_index(members, pid_t, i - 1);
                         if (g_hash_table_add(done, GINT_TO_POINTER(pid))) {
-                                signal_member(members, pid, number);
+                                signal_member(group, members, pid, number);
                                 again = true;
                         }
                 }
@@ -147,6 +175,26 @@ static int none_group_new(Isolation *base, const IsolationGroupSpec *spec, Isola
         (void) g_hash_table_add(isolation->groups, group);
         *ret = &group->base;
         return 0;
+}
+
+/* Session and marker tell it as before; a main process that is not our child any more is watched by its
+ * pidfd alone. */
+static int none_adopt(
+                Isolation *base,
+                const IsolationGroupSpec *spec,
+                const IsolationAdoption *adoption,
+                IsolationGroup **ret) {
+        int r = none_group_new(base, spec, ret);
+
+        if (r >= 0 && adoption->main_pid > 0) {
+                NoneGroup *group = (NoneGroup *) *ret;
+                orphans_add_known(group->isolation->orphans, adoption->main_pid);
+                group->session = adoption->main_pid;
+                group->main_pidfd = adoption->main_pidfd;
+                ProcStat stat;
+                group->adopted = proc_stat_read(adoption->main_pid, &stat) < 0 || stat.parent != getpid();
+        }
+        return r;
 }
 
 static int none_birth_fd(const IsolationGroup *base) {
@@ -218,6 +266,7 @@ static const IsolationOps none_ops = {
         .complete = false,
         .free = none_free,
         .group_new = none_group_new,
+        .adopt = none_adopt,
         .birth_fd = none_birth_fd,
         .place = none_place,
         .main_exited = none_main_exited,

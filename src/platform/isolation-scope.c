@@ -240,15 +240,11 @@ static int scope_adopt(
         ScopeGroup *group = g_new0(ScopeGroup, 1);
 
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_scope_and_invalidate);
-        int r = cgroup_group_open(&group->cgroup, adoption->path);
+        int r = cgroup_group_adopt(&group->cgroup, adoption);
         if (r < 0) {
                 remove_scope_and_invalidate(&group->cgroup);
                 return r;
         }
-        g_free(group->cgroup.base.unit);
-        group->cgroup.base.unit = g_strdup(adoption->unit);
-        group->cgroup.main_pid = adoption->main_pid;
-        group->cgroup.placed = true;
         group->slice = slice_adopt(isolation, adoption->path, spec->uid);
         *ret = &group->cgroup.base;
         return 0;
@@ -313,12 +309,19 @@ static void scope_free(Isolation *base) {
         g_free(isolation);
 }
 
+static void scope_list_leftovers(const Isolation *base, GPtrArray *leftovers) {
+        const ScopeIsolation *isolation = (const ScopeIsolation *) base;
+
+        cgroup_hub_list_leftovers(isolation->hub, isolation->system, leftovers);
+}
+
 static const IsolationOps scope_ops = {
         .name = "scope",
         .complete = true,
         .free = scope_free,
         .group_new = scope_group_new,
         .adopt = scope_adopt,
+        .list_leftovers = scope_list_leftovers,
         .birth_fd = cgroup_group_birth_fd,
         .place = scope_place,
         .main_exited = cgroup_group_main_exited,

@@ -86,6 +86,12 @@ int isolation_group_adopt(
         return isolation->ops->adopt ? isolation->ops->adopt(isolation, spec, adoption, ret) : -EOPNOTSUPP;
 }
 
+void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers) {
+        if (isolation->ops->list_leftovers) {
+                isolation->ops->list_leftovers(isolation, leftovers);
+        }
+}
+
 int isolation_group_birth_fd(const IsolationGroup *group) {
         return group->isolation->ops->birth_fd(group);
 }

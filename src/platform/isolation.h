@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -72,6 +73,7 @@ typedef struct IsolationAdoption {
         const char *path;
         const char *unit;
         pid_t main_pid;
+        int main_pidfd; /* borrowed */
 } IsolationAdoption;
 
 int isolation_group_adopt(
@@ -79,6 +81,10 @@ int isolation_group_adopt(
                 const IsolationGroupSpec *spec,
                 const IsolationAdoption *adoption,
                 IsolationGroup **ret);
+
+/* Append all groups that there are where this backend makes its own, of type Leftover (cgroup-leftovers.h).
+ * Only for the one supervisor that works there. */
+void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers);
 
 /* The folder that a child can be born in, or negative: then it is placed afterwards. Borrowed. */
 int isolation_group_birth_fd(const IsolationGroup *group);

@@ -142,6 +142,18 @@ static int read_all(int fd, GString *text, size_t limit) {
         return n < 0 ? -errno : 0;
 }
 
+void proc_list_all(GArray *pids) {
+        g_autoptr(GDir) folder = g_dir_open("/proc", 0, NULL);
+        const char *name;
+
+        while (folder && (name = g_dir_read_name(folder))) {
+                pid_t pid = (pid_t) strtol(name, NULL, 10);
+                if (pid > 0) {
+                        g_array_append_val(pids, pid);
+                }
+        }
+}
+
 void proc_list_children(pid_t pid, GArray *pids) {
         char path[64];
         (void) snprintf(path, sizeof(path), "/proc/%d/task", pid);

@@ -29,6 +29,9 @@ uint64_t proc_resident_bytes_at(int statm_fd);
 /* The pid of the process that a pidfd is of, as we see it; 0 if it has been reaped. Negative errno. */
 pid_t proc_pid_of_pidfd(int pidfd);
 
+/* Append the pids of all processes. */
+void proc_list_all(GArray *pids);
+
 /* Append the pids of the children of a process, zombies included. */
 void proc_list_children(pid_t pid, GArray *pids);
 

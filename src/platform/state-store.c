@@ -6,6 +6,7 @@
 #include "basic/macro.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -88,6 +89,12 @@ static int area_resize(Area *area, size_t size) {
         return 0;
 }
 
+/* Writing to a page that the file system has no room for would be SIGBUS. */
+static int reserve(const Area *area, size_t start, size_t size) {
+        int r = RET_NERRNO(fallocate(area->fd, FALLOC_FL_KEEP_SIZE, (off_t) start, (off_t) size));
+        return r == -EOPNOTSUPP ? 0 : r;
+}
+
 static void area_done(Area *area) {
         if (area->memory) {
                 (void) munmap(area->memory, area->size);
@@ -141,21 +148,37 @@ static int write_header(StateStore *store) {
 }
 
 int state_store_new(StateStore **ret) {
+        _cleanup_close_ int slots_fd = RET_NERRNO(memfd_create("pm2d-slots", MFD_CLOEXEC));
+        _cleanup_close_ int blobs_fd = RET_NERRNO(memfd_create("pm2d-blobs", MFD_CLOEXEC));
+
+        if (slots_fd < 0 || blobs_fd < 0) {
+                return slots_fd < 0 ? slots_fd : blobs_fd;
+        }
+        int r = state_store_new_in(slots_fd, blobs_fd, ret);
+        if (r >= 0) {
+                (void) steal_fd(&slots_fd);
+                (void) steal_fd(&blobs_fd);
+        }
+        return r;
+}
+
+int state_store_new_in(int slots_fd, int blobs_fd, StateStore **ret) {
         StateStore *store = store_new();
 
-        store->slots.fd = RET_NERRNO(memfd_create("pm2d-slots", MFD_CLOEXEC));
-        store->blobs.fd = RET_NERRNO(memfd_create("pm2d-blobs", MFD_CLOEXEC));
-        int r = store->slots.fd < 0 ? store->slots.fd : store->blobs.fd;
-        if (r >= 0) {
-                r = area_resize(&store->slots, sizeof(Header) + SLOTS_MIN * sizeof(Slot));
-        }
+        store->slots.fd = slots_fd;
+        store->blobs.fd = blobs_fd;
+        int r = area_resize(&store->slots, sizeof(Header) + SLOTS_MIN * sizeof(Slot));
         if (r >= 0) {
                 r = area_resize(&store->blobs, BLOBS_BYTES_MIN);
+        }
+        if (r >= 0) {
+                r = reserve(&store->slots, 0, sizeof(Header));
         }
         if (r >= 0) {
                 r = write_header(store);
         }
         if (r < 0) {
+                store->slots.fd = store->blobs.fd = -EBADF;
                 state_store_free(store);
                 return r;
         }
@@ -235,12 +258,28 @@ int state_store_blobs_fd(const StateStore *store) {
         return store->blobs.fd;
 }
 
+static int use_slot(StateStore *store, uint32_t slot, uint32_t *ret_slot) {
+        int r = reserve(&store->slots, sizeof(Header) + slot * sizeof(Slot), sizeof(Slot));
+
+        if (r >= 0) {
+                g_array_index(store->used_slots, bool, slot) = true;
+                *ret_slot = slot;
+        }
+        return r;
+}
+
+int state_store_take_slots_fd(StateStore *store) {
+        return steal_fd(&store->slots.fd);
+}
+
+int state_store_take_blobs_fd(StateStore *store) {
+        return steal_fd(&store->blobs.fd);
+}
+
 int state_store_take_slot(StateStore *store, uint32_t *ret_slot) {
         for (uint32_t i = 0; i < store->used_slots->len; i++) {
                 if (!g_array_index(store->used_slots, bool, i)) {
-                        g_array_index(store->used_slots, bool, i) = true;
-                        *ret_slot = i;
-                        return 0;
+                        return use_slot(store, i, ret_slot);
                 }
         }
         uint32_t first_new = store->used_slots->len;
@@ -249,9 +288,7 @@ int state_store_take_slot(StateStore *store, uint32_t *ret_slot) {
                 return r;
         }
         g_array_set_size(store->used_slots, 2 * first_new);
-        g_array_index(store->used_slots, bool, first_new) = true;
-        *ret_slot = first_new;
-        return 0;
+        return use_slot(store, first_new, ret_slot);
 }
 
 void state_store_write(StateStore *store, uint32_t slot, const void *content, size_t size) {
@@ -268,9 +305,41 @@ void state_store_write(StateStore *store, uint32_t slot, const void *content, si
         atomic_store_explicit(&target->commit, generation * 2 + (generation & 1), memory_order_release);
 }
 
+/* Give whole pages back; they read as zeros from now on, which is what a free slot is. */
+static void release_pages(const Area *area, size_t start, size_t end) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
+
+        start = (start + page - 1) / page * page;
+        end = end / page * page;
+        if (start < end) {
+                (void) fallocate(
+                                area->fd,
+                                FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                (off_t) start,
+                                (off_t) (end - start));
+        }
+}
+
+/* The pages that a freed run of units, and free neighbours in the same pages, lie in. */
+static void release_units(
+                const Area *area, const GArray *used, size_t base, size_t unit, size_t first, size_t end) {
+        size_t page = (size_t) sysconf(_SC_PAGESIZE);
+        size_t lowest = (base + first * unit) / page * page;
+        size_t highest = (base + end * unit + page - 1) / page * page;
+
+        while (first > 0 && base + first * unit > lowest && !g_array_index(used, bool, first - 1)) {
+                first--;
+        }
+        while (end < used->len && base + end * unit < highest && !g_array_index(used, bool, end)) {
+                end++;
+        }
+        release_pages(area, base + first * unit, base + end * unit);
+}
+
 void state_store_clear(StateStore *store, uint32_t slot) {
         atomic_store_explicit(&slot_at(store, slot)->commit, 0, memory_order_release);
         g_array_index(store->used_slots, bool, slot) = false;
+        release_units(&store->slots, store->used_slots, sizeof(Header), sizeof(Slot), slot, slot + 1UL);
 }
 
 bool state_store_read(const StateStore *store, uint32_t slot, void *content, size_t size) {
@@ -333,11 +402,15 @@ int state_store_put_blob(StateStore *store, const void *bytes, size_t size, Stat
                 first = find_free_run(store, 0, wanted);
         }
         if (first == before) {
-                int r = grow_blobs(store, wanted);
-                if (r < 0) {
-                        return r;
+                int grown = grow_blobs(store, wanted);
+                if (grown < 0) {
+                        return grown;
                 }
                 first = find_free_run(store, 0, wanted);
+        }
+        int r = reserve(&store->blobs, first * BLOB_GRANULE, wanted * BLOB_GRANULE);
+        if (r < 0) {
+                return r;
         }
         set_used(store, first, wanted, true);
         store->granule_hint = first + wanted;
@@ -373,9 +446,9 @@ int state_store_claim_blob(StateStore *store, const StateBlob *blob) {
 
 void state_store_drop_blob(StateStore *store, const StateBlob *blob) {
         if (blob_is_inside(store, blob)) {
-                set_used(store,
-                         blob->offset / BLOB_GRANULE,
-                         MAX(granules_of(blob->length), (size_t) 1),
-                         false);
+                size_t first = blob->offset / BLOB_GRANULE;
+                size_t count = MAX(granules_of(blob->length), (size_t) 1);
+                set_used(store, first, count, false);
+                release_units(&store->blobs, store->used_granules, 0, BLOB_GRANULE, first, first + count);
         }
 }

@@ -297,8 +297,9 @@ class Client(dbus_wire.Connection):
 class Daemon:
     """A pm2d with its own folders, and, where a cgroup can be had, in a cgroup of its own."""
 
-    def __init__(self, isolation='none', settings='', environment=None, preexec=None):
+    def __init__(self, isolation='none', settings='', environment=None, preexec=None, program=None):
         self.isolation, self.settings = isolation, settings
+        self.program = program or pm2d_path()
         self.preexec = preexec
         self.extra_environment = environment or {}
         self.mark = uuid.uuid4().hex
@@ -309,7 +310,7 @@ class Daemon:
         self.address = f'unix:path={self.socket_path}'
         self.logs = os.path.join(self.state, 'pm2', 'logs')
         self.stderr_path = os.path.join(self.root, 'stderr')
-        self.cgroup = None
+        self.cgroup, self.cgroup_suffix = None, ''
         self.process = None
         self.status = None
         self.clients = []
@@ -335,7 +336,7 @@ class Daemon:
 
     def enter_cgroup(self):
         if self.isolation != 'none' and not cgroup_unavailable():
-            self.cgroup = os.path.join(own_cgroup(), f'pm2t-{self.mark[:12]}')
+            self.cgroup = os.path.join(own_cgroup(), f'pm2t-{self.mark[:12]}{self.cgroup_suffix}')
             os.makedirs(self.cgroup, exist_ok=True)
 
     def start(self, arguments=(), wait=True):
@@ -353,7 +354,7 @@ class Daemon:
 
         with open(self.stderr_path, 'ab') as stderr:
             self.process = subprocess.Popen(
-                [pm2d_path(), '--private', f'--ready-fd={ready_write}', *arguments],
+                [self.program, '--private', f'--ready-fd={ready_write}', *arguments],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, cwd=self.root, env=self.environment(),
                 pass_fds=[ready_write], preexec_fn=in_child)
         os.close(ready_write)
@@ -367,6 +368,14 @@ class Daemon:
         client = Client(self.socket_path)
         self.clients.append(client)
         return client
+
+    def try_connect(self):
+        """A connection, or None if nobody serves it yet or any more."""
+        with contextlib.suppress(OSError, dbus_wire.Disconnected, TimeoutError):
+            client = self.connect()
+            client.list()
+            return client
+        return None
 
     def log_text(self):
         return read_file(self.stderr_path) if os.path.exists(self.stderr_path) else ''

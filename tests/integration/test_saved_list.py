@@ -261,6 +261,8 @@ class Killed(SavedListCase):
             found = [app['config']['name'] for app in self.saved()['apps']]
             self.assertIn(found, lists[-2:])
             lists = [found]
+            for state in ('state-slots', 'state-blobs'):  # as after a boot
+                os.unlink(os.path.join(self.daemon.runtime, 'pm2', state))
             self.daemon.start()
             self._client = None
             self.assertEqual(len(self.resurrect()), len(found))

@@ -226,6 +226,10 @@ int pm2_recent_events(pm2_client *client, const char *target, uint32_t count, pm
 /* Stop every process and end the supervisor; returns when it is gone. The connection is closed. */
 int pm2_kill_daemon(pm2_client *client, const pm2_options *options);
 
+/* Put the installed supervisor in the place of the running one; every process stays. The connection is
+ * closed: connect again. */
+int pm2_reexecute(pm2_client *client);
+
 /* signal: a name with or without SIG, or a number. */
 int pm2_send_signal(
                 pm2_client *client,
