@@ -175,7 +175,7 @@ class Scopes(booted.Case):
 
     def test_a_burst_that_fails(self):
         """Programs that cannot be executed leave neither scope nor slice."""
-        bad = self.script('bad', '#!/nowhere/interpreter\n')
+        bad = self.script('bad', '\x7fELF, but no program')
         for _ in range(40):
             with self.assertRaises(booted.DBusError) as caught:
                 self.client.start(bad, name='bad', force=True, autorestart=False)
