@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the cases of this folder, or the benchmarks, in a container that systemd boots (tools/container).
+"""Runs the cases of this folder and tests/chaos/test_kills.py, or the benchmarks, in a container that systemd boots (tools/container).
 
     tests/system/run.py [CASE...]        all cases, or some: test_scopes, test_scopes.Names.test_long...
     tests/system/run.py --bench [NAME...] the benchmarks of tests/bench; their JSON is the output
@@ -25,6 +25,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BENCH = os.path.join(TOP, 'tests', 'bench')
+KILLS = os.path.join(TOP, 'tests', 'chaos', 'test_kills.py')
 CONTAINER = os.path.join(TOP, 'tools', 'container')
 PYTHON = '/usr/bin/python3'
 NOT_RUN, ALL_SKIPPED = 2, 77
@@ -75,8 +76,9 @@ def install(container, build):
 
 
 def modules(selected):
-    """(module, cases) in the order to run: those that end the user's manager last."""
-    names = sorted(os.path.basename(path)[:-3] for path in glob.glob(HERE + '/test_*.py'))
+    """(module, path, cases) in the order to run: those that end the user's manager last."""
+    paths = {os.path.basename(path)[:-3]: path for path in [*glob.glob(HERE + '/test_*.py'), KILLS]}
+    names = sorted(paths)
     names.sort(key=lambda name: name.startswith('test_root_'))
     wanted = {}
     for name in selected:
@@ -85,12 +87,12 @@ def modules(selected):
             sys.exit(f'no such test: {module} (there are {", ".join(names)})')
         wanted.setdefault(module, [])
         wanted[module] += [case] if case else []
-    return [(name, wanted.get(name, [])) for name in names if not selected or name in wanted]
+    return [(name, paths[name], wanted.get(name, [])) for name in names if not selected or name in wanted]
 
 
-def run_module(container, module, cases):
+def run_module(container, module, path, cases):
     """Run one file of cases. Returns (run, failed, skipped)."""
-    result = container.run(PYTHON, os.path.join(HERE, f'{module}.py'), *cases, root=module.startswith('test_root_'),
+    result = container.run(PYTHON, path, *cases, root=module.startswith('test_root_'),
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
     print(result.stdout, end='', flush=True)
     totals = re.findall(r'^# totals (\d+) (\d+) (\d+)$', result.stdout, re.MULTILINE)
@@ -102,14 +104,14 @@ def run_module(container, module, cases):
 
 def run_cases(container, selected):
     run = failed = skipped = 0
-    for module, cases in modules(selected):
+    for module, path, cases in modules(selected):
         started = time.monotonic()
         print(f'== {module}', flush=True)
-        counts = run_module(container, module, cases)
+        counts = run_module(container, module, path, cases)
         if counts[1]:
             # these cases kill, race and restart whole service managers: a busy machine gets a second look, in print
             print(f'== {module}: {counts[1]} failed, once more', flush=True)
-            counts = run_module(container, module, cases)
+            counts = run_module(container, module, path, cases)
         print(f'== {module}: {counts[0]} run, {counts[1]} failed, {counts[2]} skipped, '
               f'{time.monotonic() - started:.1f} s', flush=True)
         run, failed, skipped = run + counts[0], failed + counts[1], skipped + counts[2]
