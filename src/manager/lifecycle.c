@@ -151,6 +151,7 @@ static int perform(ProcessHandle *handle, unsigned actions) {
                 }
         }
         if (actions & ACTION_OPEN_GATE) {
+                manager_state_save(handle); /* from now on it may run */
                 int r = spawn_open_gate(&handle->child);
                 if (r < 0) {
                         (void) error_set(
@@ -342,6 +343,15 @@ static void remember_exit(Process *process) {
                         });
 }
 
+/* It was at its gate when its supervisor died: there was no run of the program. */
+static void begin_again(ProcessHandle *handle) {
+        handle->launched = handle->ran = false;
+        handle->process->state = PROCESS_KILLING;
+        if (!command_active(handle)) {
+                command_resume(handle, COMMAND_START);
+        }
+}
+
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
         Process *process = handle->process;
         int r = 0;
@@ -357,6 +367,10 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                         command_settle_and_invalidate(handle); /* online: nothing is removed by that */
                 }
         }
+        if (handle->presumed && code == CLD_EXITED && status == EXEC_GATE_CLOSED_STATUS) {
+                begin_again(handle);
+        }
+        handle->presumed = false;
         if (handle->launched) {
                 process_set_exit_status(process, exit_status_from_wait(code, status));
                 handle->exited_boottime_usec = now_boottime_usec();
@@ -408,7 +422,7 @@ static void adopt_launching(ProcessHandle *handle, const ProcessRecord *record) 
         bool executed = record->state == PROCESS_EXECUTING && handle->main_alive;
 
         if (executed) {
-                handle->launched = handle->ran = true;
+                handle->launched = handle->ran = handle->presumed = true;
                 process->state = PROCESS_ONLINE;
                 process_set_started(process, now_realtime_usec(), now_boottime_usec());
                 return;

@@ -69,6 +69,7 @@ typedef struct ProcessHandle {
         bool main_alive; /* the child is not reaped */
         bool executing;  /* it said so, right before execve() */
         bool launched;   /* execve() of the main program succeeded */
+        bool presumed;   /* so it seems: it was adopted on its way there */
         Error launch_error;
         uint64_t exited_boottime_usec; /* when the main program ended */
 

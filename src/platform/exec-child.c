@@ -165,7 +165,7 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         (void) signal(SIGPIPE, SIG_IGN); /* a report to a supervisor that has died since ends nothing */
         close_all_but(gate_fd, result_fd);
         if (!wait_at_gate(gate_fd)) {
-                _exit(CHILD_FAILED_STATUS);
+                _exit(EXEC_GATE_CLOSED_STATUS);
         }
         (void) setrlimit(RLIMIT_NOFILE, &plan->nofile);
         error = plan->user ? become_user(plan->user) : 0;

@@ -29,6 +29,7 @@ typedef struct ExecReport {
 
 enum {
         EXEC_NOT_REGULAR = 4096,
+        EXEC_GATE_CLOSED_STATUS = 219, /* of a child that was never let through, for whoever adopted it */
 };
 
 typedef struct ExecUser {
