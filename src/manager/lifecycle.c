@@ -410,6 +410,7 @@ static void take_launch_over(ProcessHandle *handle, const ProcessRecord *record)
         handle->phase = record->phase < _LAUNCH_PHASE_MAX ? (LaunchPhase) record->phase : PHASE_MAIN;
         handle->ran = record->ran || record->launched;
         handle->hook_executed = record->hook_executed;
+        handle->presumed = record->presumed;
         handle->hook_status = EXIT_STATUS_NONE;
         handle->main_launched = record->main_launched;
         handle->exited_boottime_usec = record->exited_boottime_usec;

@@ -292,6 +292,7 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .phase = handle->phase,
                 .ran = handle->ran,
                 .hook_executed = handle->hook_executed,
+                .presumed = handle->presumed,
                 .main_launched = handle->main_launched,
                 .launching = command_active(handle) && command_active(handle)->launching,
                 .exited_boottime_usec = handle->exited_boottime_usec,

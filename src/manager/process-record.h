@@ -33,6 +33,7 @@ struct ProcessRecord {
         uint64_t exited_boottime_usec;
         uint64_t backoff_usec;
         StateBlob history;
+        uint32_t presumed; /* adopted on its way to execve(): launched, as it seems */
 };
 static_assert(sizeof(ProcessRecord) <= STATE_SLOT_BYTES, "a record fits its slot");
 
