@@ -77,7 +77,7 @@ static void test_gate_closed(void) {
         SpawnOutcome outcome = test_spawn_finish(&child);
         g_assert_cmpuint(outcome.n_reports, ==, 0);
         g_assert_cmpint(outcome.code, ==, CLD_EXITED);
-        g_assert_cmpint(outcome.status, ==, 127);
+        g_assert_cmpint(outcome.status, ==, EXEC_GATE_CLOSED_STATUS);
         g_assert_false(g_file_test(out, G_FILE_TEST_EXISTS));
         g_assert_false(g_file_test(pid_path, G_FILE_TEST_EXISTS));
         g_assert_false(g_file_test(mark, G_FILE_TEST_EXISTS));
