@@ -2,6 +2,7 @@
 
 #include "daemon/service.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/sd-cleanup.h"
 #include "basic/time-util.h"
@@ -35,25 +36,25 @@ typedef struct Service {
 
 static void report(Service *service, const char *text) {
         if (service->ready_fd >= 0) {
-                (void) dprintf(service->ready_fd, "%s\n", text);
+                (void) CHANGE("ready-tell", dprintf(service->ready_fd, "%s\n", text));
                 service->ready_fd = close_fd(service->ready_fd);
         }
 }
 
 static void on_ready(void *userdata) {
         report(userdata, "READY");
-        (void) sd_notify(0, "READY=1");
+        (void) CHANGE("ready-notify", sd_notify(0, "READY=1"));
 }
 
 /* An ordered stop may take longer than the service manager waits: as long as it goes on, it is told. */
 static int on_extend(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000");
+        (void) CHANGE("extend-notify", sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000"));
         int r = sd_event_source_set_time_relative(source, EXTEND_EVERY_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static void stop_all(Service *service) {
-        (void) sd_notify(0, "STOPPING=1");
+        (void) CHANGE("stopping-notify", sd_notify(0, "STOPPING=1"));
         if (!service->extend_source) {
                 (void) sd_event_add_time_relative(
                                 service->event,
@@ -83,6 +84,7 @@ static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo 
 
         if (manager_is_detached(service->manager)) { /* for the successor in this process, if there is one */
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                /* no fault point: it dies with us */
                 (void) kill(getpid(), (int) info->ssi_signo);
                 return 0;
         }
@@ -158,14 +160,15 @@ static void notify_end(const Handover *handover) {
         struct timespec now;
 
         if (!handover) {
-                (void) sd_notify(0, "STOPPING=1");
+                (void) CHANGE("end-notify", sd_notify(0, "STOPPING=1"));
                 return;
         }
         (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        (void) sd_notifyf(
-                        0,
-                        "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                        (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC);
+        (void) CHANGE("reload-notify",
+                      sd_notifyf(0,
+                                 "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                                 (uint64_t) now.tv_sec * USEC_PER_SEC +
+                                                 (uint64_t) now.tv_nsec / NSEC_PER_USEC));
 }
 
 ServiceResult service_run(const ServiceOptions *options) {
@@ -187,6 +190,7 @@ ServiceResult service_run(const ServiceOptions *options) {
         report(&service, "ERROR cannot start, see the log");
         result.handover = service.manager ? manager_take_handover(service.manager) : NULL;
         if (result.handover && service.job) { /* the successor asks again what the signal meant */
+                /* no fault point: it dies with us */
                 (void) kill(getpid(), SIGTERM);
         }
         notify_end(result.handover);

@@ -3,6 +3,7 @@
 /* One start of a process: its group, its gated child, and what the child reports. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "core/file-names.h"
 #include "manager/manager-internal.h"
@@ -291,13 +292,10 @@ void launch_end_child(ProcessHandle *handle) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = false;
-        if (handle->child.pidfd >= 0) {
-                manager_state_drop_pidfd(handle);
-        }
         if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
                 Manager *manager = handle->manager;
                 manager_become_user(manager, manager_user(manager, handle->process->owner));
-                (void) unlink(handle->process->pid_path);
+                (void) CHANGE("pid-file-unlink", unlink(handle->process->pid_path));
                 manager_become_self(manager);
         }
         gated_child_done(&handle->child);

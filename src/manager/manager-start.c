@@ -7,6 +7,7 @@
 #include "core/file-names.h"
 #include "core/target.h"
 #include "manager/manager-internal.h"
+#include "manager/manager-state.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -157,6 +158,7 @@ static int submit_new(
         operation_expect(operation, process->id);
         if (!request->start) {
                 process_take_reason(process, g_strdup("registered, not started"));
+                manager_state_save(process->handle);
                 manager_notify_changes(manager, process);
                 operation_finish(operation, process->id, NULL);
                 return 0;

@@ -73,8 +73,14 @@ static int open_store(ManagerState *state) {
         if (slots_fd >= 0 && blobs_fd >= 0) {
                 int r = state_store_open(slots_fd, blobs_fd, &state->store);
                 if (r >= 0) {
+                        ManagerRecord own;
+                        uint32_t slot;
                         state->restored = true;
-                        return 0;
+                        /* Its maker may have died before it wrote anything: the first slot is not a
+                         * process's. */
+                        return state_store_read(state->store, MANAGER_SLOT, &own, sizeof(own))
+                                               ? 0
+                                               : state_store_take_slot(state->store, &slot);
                 }
                 (void) log_error_errno(r, "the state that was kept cannot be read, starting anew: %m");
         }
@@ -174,13 +180,17 @@ static void drop_blobs(ManagerState *state, SavedBlobs *saved) {
 static RecordGoal goal_of(const ProcessHandle *handle) {
         const Command *command = command_active(handle);
 
-        if (!command) {
-                return RECORD_GOAL_NONE;
+        if (!command) { /* what the end of the supervisor ends is not restarted, should that be cut short */
+                bool ending = handle->manager->shutting_down &&
+                              process_state_is_alive(handle->process->state);
+                return ending ? RECORD_GOAL_STOP : RECORD_GOAL_NONE;
         }
         if (command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE) {
                 return command->verb == COMMAND_STOP ? RECORD_GOAL_STOP : RECORD_GOAL_DELETE;
         }
-        return RECORD_GOAL_START;
+        /* Not counted yet: else it is a start like any other. */
+        return command->verb == COMMAND_RESTART && !command->launching ? RECORD_GOAL_RESTART
+                                                                       : RECORD_GOAL_START;
 }
 
 static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
@@ -222,6 +232,18 @@ static void save_manager(Manager *manager) {
         state_store_write(manager->state->store, MANAGER_SLOT, &record, sizeof(record));
 }
 
+static char *pidfd_name(const ProcessHandle *handle) {
+        return g_strdup_printf("p%" PRIu32, handle->process->id);
+}
+
+static void drop_pidfd(ProcessHandle *handle) {
+        if (handle->pidfd_kept) {
+                g_autofree char *name = pidfd_name(handle);
+                fd_store_remove(handle->manager->state->fds, name);
+                handle->pidfd_kept = false;
+        }
+}
+
 void manager_state_save(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
         ProcessRecord record;
@@ -246,6 +268,9 @@ void manager_state_save(ProcessHandle *handle) {
         state_store_write(state->store, handle->slot, &record, sizeof(record));
         drop_blobs(state, &old);
         save_manager(handle->manager);
+        if (!handle->main_alive) {
+                drop_pidfd(handle);
+        }
 }
 
 void manager_state_forget(ProcessHandle *handle) {
@@ -255,25 +280,15 @@ void manager_state_forget(ProcessHandle *handle) {
                 state_store_clear(state->store, handle->slot);
                 handle->has_slot = false;
                 drop_blobs(state, &handle->saved);
+                drop_pidfd(handle);
         }
-}
-
-static char *pidfd_name(const ProcessHandle *handle) {
-        return g_strdup_printf("p%" PRIu32, handle->process->id);
 }
 
 void manager_state_keep_pidfd(ProcessHandle *handle) {
         g_autofree char *name = pidfd_name(handle);
 
+        handle->pidfd_kept = true;
         (void) fd_store_add(handle->manager->state->fds, name, handle->child.pidfd);
-}
-
-void manager_state_drop_pidfd(ProcessHandle *handle) {
-        g_autofree char *name = pidfd_name(handle);
-
-        if (!handle->manager->detached) {
-                fd_store_remove(handle->manager->state->fds, name);
-        }
 }
 
 int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata)) {
@@ -397,6 +412,19 @@ static GPtrArray *read_records(Manager *manager) {
         return records;
 }
 
+/* The pidfd of the main process; not one whose end was written down, or of a child whose start was not. */
+static int take_pidfd(ProcessHandle *handle, const ProcessRecord *record) {
+        g_autofree char *name = pidfd_name(handle);
+        int pidfd = fd_store_take(handle->manager->state->fds, name);
+
+        handle->pidfd_kept = pidfd >= 0;
+        if (record->pid == 0) {
+                drop_pidfd(handle);
+                pidfd = close_fd(pidfd);
+        }
+        return pidfd;
+}
+
 void manager_state_restore(Manager *manager) {
         ManagerState *state = manager->state;
         ManagerRecord own = { 0 };
@@ -415,8 +443,7 @@ void manager_state_restore(Manager *manager) {
                         state_store_clear(state->store, loaded->slot);
                         continue;
                 }
-                g_autofree char *name = pidfd_name(handle);
-                lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
+                lifecycle_adopt(handle, &loaded->record, take_pidfd(handle, &loaded->record));
         }
         if (registry_count(manager->registry) > 0) {
                 registry_set_next_id(manager->registry, own.next_id);

@@ -4,6 +4,7 @@
 
 #include "manager/manager.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
@@ -50,7 +51,7 @@ static void raise_fd_limit(Manager *manager) {
         g_autofree char *text = g_strdup_printf("%llu", (unsigned long long) manager->nofile.rlim_cur);
         (void) g_setenv(SOFT_LIMIT_VARIABLE, text, TRUE);
         raised.rlim_cur = raised.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &raised) < 0) {
+        if (CHANGE("limit-raise", setrlimit(RLIMIT_NOFILE, &raised)) < 0) {
                 (void) log_warning_errno(errno, "cannot raise the limit of open files: %m");
         }
 }
@@ -89,7 +90,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
         manager->kill_operations = g_ptr_array_new();
         /* Names of scopes must not meet those that an earlier supervisor left. */
-        manager->generation = now_realtime_usec() / USEC_PER_SEC;
+        manager->generation = now_realtime_usec() / USEC_PER_MSEC;
         raise_fd_limit(manager);
         int r = manager_state_open(manager);
         if (r >= 0) {
@@ -237,7 +238,6 @@ int manager_add_process(
         process_configure(process, config, caller_env, plan);
         process->handle = process_handle_new(manager, process);
         (void) process_take_changes(process);
-        manager_state_save(process->handle);
         if (manager->observer.added) {
                 manager->observer.added(manager->observer.userdata, process);
         }

@@ -169,7 +169,8 @@ int cgroup_group_open(CgroupGroup *group, const char *path) {
 }
 
 int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption) {
-        int r = cgroup_group_open(group, adoption->path);
+        /* It was not placed yet, or nobody knows: an empty path would be the root of the hierarchy. */
+        int r = adoption->path[0] ? cgroup_group_open(group, adoption->path) : -ENOENT;
 
         if (r >= 0) {
                 g_free(group->base.unit);

@@ -6,6 +6,7 @@
  */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "platform/isolation-internal.h"
 #include "platform/orphans.h"
@@ -83,7 +84,7 @@ static void signal_member(const GArray *members, pid_t pid, int number) {
                 ours = g_array_index(members, pid_t, i) == stat.parent;
         }
         if (ours) {
-                (void) pidfd_send_signal(pidfd, number, NULL, 0);
+                (void) CHANGE("descendant-signal", pidfd_send_signal(pidfd, number, NULL, 0));
         }
 }
 

@@ -4,6 +4,8 @@
 
     tests/system/run.py [CASE...]        all cases, or some: test_scopes, test_scopes.Names.test_long...
     tests/system/run.py --bench [NAME...] the benchmarks of tests/bench; their JSON is the output
+    tests/system/run.py --folder tests/chaos [CASE...]
+                                         the cases of another folder; none is run again if it failed
 
 The build is installed into the container, as a package would be; this machine's own folders stay as they are. The
 container is booted once for all, and always ended (--keep apart). test_root_*.py run as root, the others as the
@@ -74,9 +76,9 @@ def install(container, build):
                     'org.freedesktop.DBus', 'ReloadConfig')
 
 
-def modules(selected):
+def modules(folder, selected):
     """(module, cases) in the order to run: those that end the user's manager last."""
-    names = sorted(os.path.basename(path)[:-3] for path in glob.glob(HERE + '/test_*.py'))
+    names = sorted(os.path.basename(path)[:-3] for path in glob.glob(folder + '/test_*.py'))
     names.sort(key=lambda name: name.startswith('test_root_'))
     wanted = {}
     for name in selected:
@@ -88,9 +90,9 @@ def modules(selected):
     return [(name, wanted.get(name, [])) for name in names if not selected or name in wanted]
 
 
-def run_module(container, module, cases):
+def run_module(container, folder, module, cases):
     """Run one file of cases. Returns (run, failed, skipped)."""
-    result = container.run(PYTHON, os.path.join(HERE, f'{module}.py'), *cases, root=module.startswith('test_root_'),
+    result = container.run(PYTHON, os.path.join(folder, f'{module}.py'), *cases, root=module.startswith('test_root_'),
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
     print(result.stdout, end='', flush=True)
     totals = re.findall(r'^# totals (\d+) (\d+) (\d+)$', result.stdout, re.MULTILINE)
@@ -100,16 +102,16 @@ def run_module(container, module, cases):
     return tuple(int(number) for number in totals[-1])
 
 
-def run_cases(container, selected):
+def run_cases(container, folder, selected):
     run = failed = skipped = 0
-    for module, cases in modules(selected):
+    for module, cases in modules(folder, selected):
         started = time.monotonic()
         print(f'== {module}', flush=True)
-        counts = run_module(container, module, cases)
-        if counts[1]:
+        counts = run_module(container, folder, module, cases)
+        if counts[1] and folder == HERE:
             # these cases kill, race and restart whole service managers: a busy machine gets a second look, in print
             print(f'== {module}: {counts[1]} failed, once more', flush=True)
-            counts = run_module(container, module, cases)
+            counts = run_module(container, folder, module, cases)
         print(f'== {module}: {counts[0]} run, {counts[1]} failed, {counts[2]} skipped, '
               f'{time.monotonic() - started:.1f} s', flush=True)
         run, failed, skipped = run + counts[0], failed + counts[1], skipped + counts[2]
@@ -142,6 +144,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('selected', nargs='*', metavar='CASE')
     parser.add_argument('--build', metavar='DIR', help='the build to install (prefix /usr)')
+    parser.add_argument('--folder', metavar='DIR', type=os.path.abspath, default=HERE,
+                        help='where the cases are (%(default)s)')
     parser.add_argument('--bench', action='store_true', help='run the benchmarks')
     parser.add_argument('--output', metavar='DIR', help='write the JSON of the benchmarks there as well')
     parser.add_argument('--keep', action='store_true', help='leave the container running')
@@ -175,7 +179,7 @@ def main():
         install(container, build)
         if arguments.bench:
             return run_benchmarks(container, arguments.selected, arguments.output)
-        return run_cases(container, arguments.selected)
+        return run_cases(container, arguments.folder, arguments.selected)
     finally:
         if not arguments.keep:
             container.tool('down')
