@@ -279,7 +279,7 @@ def fuzz(step, seconds):
 
 # Tiers
 
-NOT_QUICK = ('full', 'long', 'system')
+NOT_QUICK = ('full', 'long', 'system', 'chaos')
 VALGRIND = ('valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect '
             '--errors-for-leak-kinds=definite,indirect --trace-children=no --num-callers=30 '
             f'--suppressions={TOP}/tools/valgrind.supp')
@@ -308,6 +308,8 @@ def full_steps():
         Step('test-full', 'tests of the full tier', meson_test, 'gcc', suites=('full',)),
         Step('build-system', 'build to be installed in /usr', meson_build, 'system', '--prefix=/usr'),
         Step('test-system', 'tests of the installed service under systemd', meson_test, 'system', suites=('system',)),
+        Step('build-fault', 'build with fault points', meson_build, 'fault', '--prefix=/usr', '-Dfault_points=true'),
+        Step('test-fault', 'a kill before and after every fault point', meson_test, 'fault', suites=('chaos',)),
         Step('coverage', 'line coverage of src/core at least 95 %', coverage),
         Step('clang-tidy', 'clang-tidy', clang_tidy),
         Step('cppcheck', 'cppcheck', cppcheck),

@@ -2,6 +2,7 @@
 
 #include "bus/bus-broker.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "bus/bus-internal.h"
@@ -68,18 +69,19 @@ static int open_bus(BusBroker *broker) {
         if (r < 0) {
                 return r;
         }
-        return sd_bus_call_method_async(
-                        broker->connection->bus,
-                        &broker->name_slot,
-                        "org.freedesktop.DBus",
-                        "/org/freedesktop/DBus",
-                        "org.freedesktop.DBus",
-                        "RequestName",
-                        on_name_reply,
-                        broker,
-                        "su",
-                        BUS_NAME,
-                        UINT32_C(4)); /* DBUS_NAME_FLAG_DO_NOT_QUEUE */
+        return CHANGE("name-request",
+                      sd_bus_call_method_async(
+                                      broker->connection->bus,
+                                      &broker->name_slot,
+                                      "org.freedesktop.DBus",
+                                      "/org/freedesktop/DBus",
+                                      "org.freedesktop.DBus",
+                                      "RequestName",
+                                      on_name_reply,
+                                      broker,
+                                      "su",
+                                      BUS_NAME,
+                                      UINT32_C(4))); /* DBUS_NAME_FLAG_DO_NOT_QUEUE */
 }
 
 static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata);

@@ -90,6 +90,7 @@ static int ask_sender_uid(
         waiting->message = sd_bus_message_ref(message);
         waiting->methods = methods;
         g_queue_push_tail(&connection->waiting_calls, waiting);
+        /* no fault point: a question */
         int r = sd_bus_call_method_async(
                         connection->bus,
                         &waiting->slot,

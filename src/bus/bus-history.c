@@ -66,5 +66,6 @@ int bus_history_reply(
         if (r >= 0) {
                 r = sd_bus_message_close_container(reply);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }

@@ -95,6 +95,7 @@ static int reply_descriptions(
         if (r >= 0) {
                 r = sd_bus_message_close_container(reply);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }
 
@@ -216,6 +217,7 @@ static int manager_method_get_processes_by_name(
         if (r >= 0) {
                 r = sd_bus_message_close_container(reply);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }
 

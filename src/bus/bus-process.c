@@ -117,6 +117,7 @@ static int process_method_get_environment(sd_bus_message *message, void *userdat
         if (r >= 0) {
                 r = sd_bus_message_close_container(reply);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }
 
@@ -138,6 +139,7 @@ static int process_method_get_config(sd_bus_message *message, void *userdata, sd
         if (r >= 0) {
                 r = sd_bus_message_close_container(reply);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }
 

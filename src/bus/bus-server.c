@@ -3,6 +3,7 @@
 #include "bus/bus-server.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "bus/bus-internal.h"
 
@@ -81,11 +82,12 @@ static int listen_at(const char *socket_path, mode_t mode) {
                 return -ENAMETOOLONG;
         }
         memcpy(address.sun_path, socket_path, strlen(socket_path));
-        if (unlink(socket_path) < 0 && errno != ENOENT) {
+        if (CHANGE("socket-replace", unlink(socket_path)) < 0 && errno != ENOENT) {
                 return -errno;
         }
-        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            chmod(socket_path, mode) < 0 || listen(fd, SOMAXCONN) < 0) {
+        if (CHANGE("socket-bind", bind(fd, (const struct sockaddr *) &address, sizeof(address))) < 0 ||
+            CHANGE("socket-chmod", chmod(socket_path, mode)) < 0 ||
+            CHANGE("socket-listen", listen(fd, SOMAXCONN)) < 0) {
                 return -errno;
         }
         return steal_fd(&fd);
@@ -132,7 +134,7 @@ void bus_server_free(BusServer *server) {
         }
         (void) sd_event_source_disable_unref(server->listen_source);
         if (server->socket_path) {
-                (void) unlink(server->socket_path);
+                (void) CHANGE("socket-unlink", unlink(server->socket_path));
         }
         (void) close_fd(server->listen_fd);
         g_ptr_array_unref(server->connections);

@@ -4,6 +4,7 @@
  * changed properties before the events that tell of them, and a reply behind everything that its call
  * caused. */
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/sd-cleanup.h"
 #include "basic/signal-util.h"
@@ -153,6 +154,7 @@ static int send_event(sd_bus *bus, const char *path, const Item *item) {
         if (r >= 0) {
                 r = append_details(message, item);
         }
+        /* no fault point: a signal tells what has been done */
         return r < 0 ? r : sd_bus_send(bus, message, NULL);
 }
 
@@ -190,7 +192,7 @@ static void broadcast(BusSignals *signals, const Item *item) {
 
 static void send_reply(Item *item) {
         if (item->connection) {
-                int r = sd_bus_send(item->connection->bus, item->reply, NULL);
+                int r = CHANGE("reply-send", sd_bus_send(item->connection->bus, item->reply, NULL));
                 if (r < 0) {
                         (void) log_print_errno(LOG_DEBUG, r, "private socket: a reply is lost: %m");
                 }
@@ -302,7 +304,9 @@ static void on_leaving(void *userdata) {
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
                 if (connection->broker) {
-                        (void) sd_bus_release_name_async(connection->bus, NULL, BUS_NAME, NULL, NULL);
+                        (void) CHANGE("name-release",
+                                      sd_bus_release_name_async(
+                                                      connection->bus, NULL, BUS_NAME, NULL, NULL));
                 }
         }
 }

@@ -35,5 +35,6 @@ int bus_validate(sd_bus_message *message, BusConnection *connection, sd_bus_erro
         if (r >= 0) {
                 r = bus_value_append_map(reply, result);
         }
+        /* no fault point: the answer to a question */
         return r < 0 ? r : sd_bus_send(connection->bus, reply, NULL);
 }

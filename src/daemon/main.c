@@ -3,6 +3,7 @@
 /* pm2d: options, settings, and the lock of the instance; service.c does the rest. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/instance-paths.h"
 #include "basic/log.h"
 #include "basic/parse-util.h"
@@ -38,6 +39,7 @@ static const char *arg_check_state;
 static void report_failure(const char *text) {
         log_error("%s", text);
         if (arg_ready_fd >= 0) {
+                /* no fault point: we end, and who waits sees that as well */
                 (void) dprintf(arg_ready_fd, "ERROR %s\n", text);
         }
 }
@@ -68,7 +70,7 @@ static int block_signals(void) {
 static int own_folder(const char *path, mode_t mode) {
         struct stat status;
 
-        int r = make_directories(path, mode);
+        int r = CHANGE("own-folder-mkdir", make_directories(path, mode));
         if (r < 0) {
                 return r;
         }
@@ -207,6 +209,9 @@ static int run(void) {
         if (r >= 0) {
                 lock_fd = arg_lock_fd >= 0 ? arg_lock_fd : take_lock(&paths);
                 r = lock_fd;
+        }
+        if (arg_lock_fd >= 0) {
+                CHANGED("reexec");
         }
         if (r >= 0) {
                 r = block_signals();

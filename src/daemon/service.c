@@ -2,6 +2,7 @@
 
 #include "daemon/service.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/sd-cleanup.h"
 #include "basic/time-util.h"
@@ -37,7 +38,7 @@ typedef struct Service {
 
 static void report(Service *service, const char *text) {
         if (service->ready_fd >= 0) {
-                (void) dprintf(service->ready_fd, "%s\n", text);
+                (void) CHANGE("ready-tell", dprintf(service->ready_fd, "%s\n", text));
                 service->ready_fd = close_fd(service->ready_fd);
         }
 }
@@ -45,7 +46,7 @@ static void report(Service *service, const char *text) {
 /* A start or an ordered stop may take longer than the service manager waits: as long as it goes on, it is
  * told. */
 static int on_extend(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000");
+        (void) CHANGE("extend-notify", sd_notify(0, "EXTEND_TIMEOUT_USEC=15000000"));
         int r = sd_event_source_set_time_relative(source, EXTEND_EVERY_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -67,7 +68,7 @@ static void check_ready(Service *service) {
         if (service->serving && service->loaded && !manager_is_shutting_down(service->manager)) {
                 manager_started(service->manager);
                 report(service, "READY");
-                (void) sd_notify(0, "READY=1");
+                (void) CHANGE("ready-notify", sd_notify(0, "READY=1"));
                 service->extend_source = sd_event_source_disable_unref(service->extend_source);
         }
 }
@@ -99,7 +100,7 @@ static void load_saved(Service *service) {
 }
 
 static void stop_all(Service *service) {
-        (void) sd_notify(0, "STOPPING=1");
+        (void) CHANGE("stopping-notify", sd_notify(0, "STOPPING=1"));
         extend_timeouts(service);
         manager_shut_down(service->manager, "signal", EXIT_SUCCESS);
 }
@@ -120,6 +121,7 @@ static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo 
 
         if (manager_is_leaving(service->manager)) { /* for the successor in this process, if there is one */
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                /* no fault point: it dies with us */
                 (void) kill(getpid(), (int) info->ssi_signo);
                 return 0;
         }
@@ -195,14 +197,15 @@ static void notify_end(const Handover *handover) {
         struct timespec now;
 
         if (!handover) {
-                (void) sd_notify(0, "STOPPING=1");
+                (void) CHANGE("end-notify", sd_notify(0, "STOPPING=1"));
                 return;
         }
         (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        (void) sd_notifyf(
-                        0,
-                        "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                        (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / NSEC_PER_USEC);
+        (void) CHANGE("reload-notify",
+                      sd_notifyf(0,
+                                 "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                                 (uint64_t) now.tv_sec * USEC_PER_SEC +
+                                                 (uint64_t) now.tv_nsec / NSEC_PER_USEC));
 }
 
 ServiceResult service_run(const ServiceOptions *options) {
@@ -227,6 +230,7 @@ ServiceResult service_run(const ServiceOptions *options) {
         report(&service, "ERROR cannot start, see the log");
         result.handover = service.manager ? manager_take_handover(service.manager) : NULL;
         if (result.handover && service.job) { /* the successor asks again what the signal meant */
+                /* no fault point: it dies with us */
                 (void) kill(getpid(), SIGTERM);
         }
         notify_end(result.handover);

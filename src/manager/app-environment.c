@@ -2,6 +2,7 @@
 
 /* What a process finds in its environment and on its command line. */
 
+#include "basic/fault-point.h"
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
 
@@ -30,6 +31,7 @@ static const char *const private_variables[] = {
         "NODE_UNIQUE_ID",
         ISOLATION_MARKER,
         SOFT_LIMIT_VARIABLE,
+        FAULT_FILE_VARIABLE,
         "pm_id",
         "name",
         "namespace",

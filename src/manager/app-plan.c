@@ -3,6 +3,7 @@
 /* From what the user declares to what is to be executed: paths made absolute, the interpreter found, and all
  * of it looked at before anything old is touched. */
 
+#include "basic/fault-point.h"
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/utf8.h"
@@ -266,8 +267,9 @@ static char *user_folder(const Manager *manager, const char *parent, const UserI
                 return g_strdup(parent);
         }
         char *folder = g_build_filename(parent, user->name, NULL);
-        if (make_directories(parent, 0755) < 0 || (mkdir(folder, 0750) < 0 && errno != EEXIST) ||
-            lchown(folder, user->uid, user->gid) < 0) {
+        if (CHANGE("user-parent-mkdir", make_directories(parent, 0755)) < 0 ||
+            (CHANGE("user-folder-mkdir", mkdir(folder, 0750)) < 0 && errno != EEXIST) ||
+            CHANGE("user-folder-chown", lchown(folder, user->uid, user->gid)) < 0) {
                 (void) log_warning_errno(errno, "%s: %m", folder);
         }
         return folder;

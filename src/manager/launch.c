@@ -3,6 +3,7 @@
 /* One start of a process: its group, its gated child, and what the child reports. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "core/file-names.h"
 #include "manager/manager-internal.h"
@@ -291,6 +292,7 @@ static bool is_of_record(pid_t pid, const ProcessRecord *record) {
 static int find_main(const ProcessRecord *record) {
         _cleanup_close_ int pidfd = record->pid > 0 ? pidfd_open(record->pid, 0) : -EBADF;
 
+        /* no fault point: signal 0 is a question */
         if (pidfd < 0 || !is_of_record(record->pid, record) || pidfd_send_signal(pidfd, 0, NULL, 0) < 0) {
                 return -ESRCH;
         }
@@ -327,6 +329,7 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
         (void) close_fd(pidfd);
         process_set_pid(process, 0);
         /* Its exit was not seen by anybody: it is one, of unknown status. */
+        handle->child.pid = record->pid;
         handle->main_alive =
                         record->launched && record->pid > 0 &&
                         child_watch_new_gone(
@@ -341,13 +344,10 @@ void launch_end_child(ProcessHandle *handle) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = false;
-        if (handle->child.pidfd >= 0) {
-                manager_state_drop_pidfd(handle);
-        }
         if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
                 Manager *manager = handle->manager;
                 manager_become_user(manager, manager_user(manager, handle->process->owner));
-                (void) unlink(handle->process->pid_path);
+                (void) CHANGE("pid-file-unlink", unlink(handle->process->pid_path));
                 manager_become_self(manager);
         }
         gated_child_done(&handle->child);

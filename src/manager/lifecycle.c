@@ -3,6 +3,7 @@
 /* Drives the state machine of a process: facts of the platform go in as inputs, the actions that the table
  * names come out and are performed here. */
 
+#include "basic/fault-point.h"
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -79,7 +80,8 @@ static void signal_group(ProcessHandle *handle, int number, bool kill) {
         /* No group: it could not be adopted, the main process is all that is known. */
         if (!handle->process->config->treekill || !handle->group) {
                 if (handle->main_alive) {
-                        (void) pidfd_send_signal(handle->child.pidfd, number, NULL, 0);
+                        (void) CHANGE("main-signal",
+                                      pidfd_send_signal(handle->child.pidfd, number, NULL, 0));
                 }
         } else if (kill) {
                 isolation_group_kill(handle->group);
@@ -92,7 +94,7 @@ static void kill_now(ProcessHandle *handle) {
         /* A child at its gate ends when that closes; SIGKILL is for what may have passed it. */
         handle->child.gate_fd = close_fd(handle->child.gate_fd);
         if (handle->main_alive) {
-                (void) pidfd_send_signal(handle->child.pidfd, SIGKILL, NULL, 0);
+                (void) CHANGE("main-kill", pidfd_send_signal(handle->child.pidfd, SIGKILL, NULL, 0));
         }
         if (handle->group) {
                 signal_group(handle, SIGKILL, true);
@@ -161,18 +163,21 @@ static int perform(ProcessHandle *handle, unsigned actions) {
                         next = INPUT_LAUNCH_FAILED;
                 }
         }
+        if (actions & ACTION_ARM_KILL_TIMER) {
+                bool killing = process->state == PROCESS_KILLING;
+                uint64_t wait_usec = killing ? KILL_RETRY_USEC : process->config->kill_timeout_usec;
+                /* Without any of the two there is nothing to end. */
+                arm_timer(handle, handle->group || handle->main_alive ? wait_usec : 0);
+        }
+        if (actions & (ACTION_SIGNAL | ACTION_KILL)) {
+                manager_state_save(handle); /* the intent: to a successor the exit would look like a crash */
+        }
         if (actions & ACTION_SIGNAL) {
                 handle->child.gate_fd = close_fd(handle->child.gate_fd); /* of a hook that still waits */
                 signal_group(handle, process->config->kill_signal, false);
         }
         if (actions & ACTION_KILL) {
                 kill_now(handle);
-        }
-        if (actions & ACTION_ARM_KILL_TIMER) {
-                bool killing = process->state == PROCESS_KILLING;
-                uint64_t wait_usec = killing ? KILL_RETRY_USEC : process->config->kill_timeout_usec;
-                /* Without any of the two there is nothing to end. */
-                arm_timer(handle, handle->group || handle->main_alive ? wait_usec : 0);
         }
         if (actions & ACTION_ARM_RESTART_TIMER) {
                 uint64_t now_usec = now_realtime_usec();
@@ -396,6 +401,7 @@ static void resume_goal(ProcessHandle *handle, const ProcessRecord *record) {
                 [RECORD_GOAL_STOP] = COMMAND_STOP,
                 [RECORD_GOAL_DELETE] = COMMAND_DELETE,
                 [RECORD_GOAL_START] = COMMAND_START,
+                [RECORD_GOAL_RESTART] = COMMAND_RESTART,
         };
 
         if (record->goal > RECORD_GOAL_NONE && record->goal < ELEMENTS(verbs)) {

@@ -2,6 +2,7 @@
 
 /* Commands for processes that exist. */
 
+#include "basic/fault-point.h"
 #include "basic/signal-util.h"
 #include "core/target.h"
 #include "manager/manager-internal.h"
@@ -170,7 +171,9 @@ int manager_restart(
 static void send_to(Process *process, int number, Error *error) {
         const ProcessHandle *handle = process->handle;
         int r = handle->launched && handle->main_alive
-                                ? RET_NERRNO(pidfd_send_signal(handle->child.pidfd, number, NULL, 0))
+                                ? RET_NERRNO(CHANGE(
+                                                  "user-signal",
+                                                  pidfd_send_signal(handle->child.pidfd, number, NULL, 0)))
                                 : -ESRCH;
 
         if (r < 0) {

@@ -84,6 +84,7 @@ typedef struct ProcessHandle {
         bool placed;                     /* in its group */
         bool stored;                     /* what must survive us is in safe hands */
         FdBarrier *barrier;
+        bool pidfd_kept; /* by the service manager */
         bool has_slot;
         uint32_t slot;
         SavedBlobs saved;

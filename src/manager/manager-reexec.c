@@ -4,6 +4,7 @@
  * with everything that the successor needs in a handover. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -113,7 +114,7 @@ static int on_check_timeout(sd_event_source *source, uint64_t usec, void *userda
 
         reexec->out_source = sd_event_source_disable_unref(reexec->out_source);
         reexec->accepted = false;
-        (void) pidfd_send_signal(reexec->pidfd, SIGKILL, NULL, 0);
+        (void) CHANGE("check-kill", pidfd_send_signal(reexec->pidfd, SIGKILL, NULL, 0));
         return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/file-names.h"
 #include "core/target.h"
+#include "manager/manager-state.h"
 #include "manager/start-internal.h"
 
 #include <inttypes.h>
@@ -138,6 +139,7 @@ int checked_app_register(
         operation_expect(operation, process->id);
         if (!request->start || !app->config->autostart) {
                 process_take_reason(process, g_strdup("registered, not started"));
+                manager_state_save(process->handle);
                 manager_notify_changes(manager, process);
                 operation_finish(operation, process->id, NULL);
                 return 0;

@@ -136,8 +136,11 @@ static int make_store(ManagerState *state) {
 static int open_store(ManagerState *state) {
         state->restored = open_kept(state);
         if (state->restored) {
-                (void) state_store_read(state->store, MANAGER_SLOT, &state->own, sizeof(state->own));
-                return 0;
+                uint32_t slot;
+                /* Its maker may have died before it wrote anything: the first slot is not a process's. */
+                return state_store_read(state->store, MANAGER_SLOT, &state->own, sizeof(state->own))
+                                       ? 0
+                                       : state_store_take_slot(state->store, &slot);
         }
         fd_store_remove(state->fds, SLOTS_NAME);
         fd_store_remove(state->fds, BLOBS_NAME);
@@ -257,13 +260,17 @@ static void drop_blobs(ManagerState *state, SavedBlobs *saved) {
 static RecordGoal goal_of(const ProcessHandle *handle) {
         const Command *command = command_active(handle);
 
-        if (!command) {
-                return RECORD_GOAL_NONE;
+        if (!command) { /* what the end of the supervisor ends is not restarted, should that be cut short */
+                bool ending = handle->manager->shutting_down &&
+                              process_state_is_alive(handle->process->state);
+                return ending ? RECORD_GOAL_STOP : RECORD_GOAL_NONE;
         }
         if (command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE) {
                 return command->verb == COMMAND_STOP ? RECORD_GOAL_STOP : RECORD_GOAL_DELETE;
         }
-        return RECORD_GOAL_START;
+        /* Not counted yet: else it is a start like any other. */
+        return command->verb == COMMAND_RESTART && !command->launching ? RECORD_GOAL_RESTART
+                                                                       : RECORD_GOAL_START;
 }
 
 static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
@@ -274,7 +281,7 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .owner = process->owner,
                 .instance = process->instance,
                 .state = process->state,
-                .pid = process->pid,
+                .pid = handle->main_alive ? handle->child.pid : 0, /* of a hook, too */
                 .launched = handle->launched,
                 .goal = goal_of(handle),
                 .restart_count = process->restart_count,
@@ -331,6 +338,18 @@ void manager_state_hand_over(Manager *manager) {
         save_manager(manager);
 }
 
+static char *pidfd_name(const ProcessHandle *handle) {
+        return g_strdup_printf("p%" PRIu32, handle->process->id);
+}
+
+static void drop_pidfd(ProcessHandle *handle) {
+        if (handle->pidfd_kept) {
+                g_autofree char *name = pidfd_name(handle);
+                fd_store_remove(handle->manager->state->fds, name);
+                handle->pidfd_kept = false;
+        }
+}
+
 void manager_state_save(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
         ProcessRecord record;
@@ -358,6 +377,9 @@ void manager_state_save(ProcessHandle *handle) {
         drop_blobs(state, &old);
         drop_history(state, &old_history);
         save_manager(handle->manager);
+        if (!handle->main_alive) {
+                drop_pidfd(handle);
+        }
 }
 
 void manager_state_forget(ProcessHandle *handle) {
@@ -368,25 +390,15 @@ void manager_state_forget(ProcessHandle *handle) {
                 handle->has_slot = false;
                 drop_history(state, &handle->saved.history);
                 drop_blobs(state, &handle->saved);
+                drop_pidfd(handle);
         }
-}
-
-static char *pidfd_name(const ProcessHandle *handle) {
-        return g_strdup_printf("p%" PRIu32, handle->process->id);
 }
 
 void manager_state_keep_pidfd(ProcessHandle *handle) {
         g_autofree char *name = pidfd_name(handle);
 
+        handle->pidfd_kept = true;
         (void) fd_store_add(handle->manager->state->fds, name, handle->child.pidfd);
-}
-
-void manager_state_drop_pidfd(ProcessHandle *handle) {
-        g_autofree char *name = pidfd_name(handle);
-
-        if (!handle->manager->detached) {
-                fd_store_remove(handle->manager->state->fds, name);
-        }
 }
 
 int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata)) {
@@ -536,6 +548,19 @@ static GPtrArray *read_records(Manager *manager) {
         return records;
 }
 
+/* The pidfd of the main process; not one whose end was written down, or of a child whose start was not. */
+static int take_pidfd(ProcessHandle *handle, const ProcessRecord *record) {
+        g_autofree char *name = pidfd_name(handle);
+        int pidfd = fd_store_take(handle->manager->state->fds, name);
+
+        handle->pidfd_kept = pidfd >= 0;
+        if (record->pid == 0) {
+                drop_pidfd(handle);
+                pidfd = close_fd(pidfd);
+        }
+        return pidfd;
+}
+
 void manager_state_restore(Manager *manager) {
         ManagerState *state = manager->state;
         bool end = strcmp(manager->settings->adopt, "nothing") == 0 && !state->own.handed_over;
@@ -555,8 +580,7 @@ void manager_state_restore(Manager *manager) {
                         drop_claimed_blobs(state->store, &loaded->record);
                         continue;
                 }
-                g_autofree char *name = pidfd_name(handle);
-                lifecycle_adopt(handle, &loaded->record, fd_store_take(state->fds, name));
+                lifecycle_adopt(handle, &loaded->record, take_pidfd(handle, &loaded->record));
                 /* It may have been deleted by that. */
                 Process *process = registry_get(manager->registry, loaded->record.id);
                 if (process && end) { /* what was declared stays */

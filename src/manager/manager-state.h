@@ -42,9 +42,9 @@ void manager_state_set_loading(Manager *manager, bool loading);
 void manager_state_save(ProcessHandle *handle);
 void manager_state_forget(ProcessHandle *handle);
 
-/* Keep the pidfd of a new main process, and drop that of one that has ended. */
+/* Keep the pidfd of a new main process. It is dropped once its end is written down: until then a successor
+ * learns of it by the pidfd. */
 void manager_state_keep_pidfd(ProcessHandle *handle);
-void manager_state_drop_pidfd(ProcessHandle *handle);
 
 /* Called back when all that was given away is in safe hands: 1 = at once. */
 int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata));

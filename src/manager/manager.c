@@ -4,6 +4,7 @@
 
 #include "manager/manager.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "core/start-backoff.h"
@@ -53,7 +54,7 @@ static void raise_fd_limit(Manager *manager) {
         g_autofree char *text = g_strdup_printf("%llu", (unsigned long long) manager->nofile.rlim_cur);
         (void) g_setenv(SOFT_LIMIT_VARIABLE, text, TRUE);
         raised.rlim_cur = raised.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &raised) < 0) {
+        if (CHANGE("limit-raise", setrlimit(RLIMIT_NOFILE, &raised)) < 0) {
                 (void) log_warning_errno(errno, "cannot raise the limit of open files: %m");
         }
 }
@@ -92,13 +93,14 @@ static void wait_before_start(uint32_t unfinished) {
         log_warning("%" PRIu32 " starts before this one did not get to their end: waiting %" PRIu64 " ms",
                     unfinished,
                     usec / USEC_PER_MSEC);
+        /* no fault point: a request for patience */
         (void) sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec + 15 * USEC_PER_SEC);
         (void) sigemptyset(&ends);
         (void) sigaddset(&ends, SIGTERM);
         (void) sigaddset(&ends, SIGINT);
         int number = sigtimedwait(&ends, NULL, &delay);
         if (number > 0) {
-                (void) kill(getpid(), number); /* for the loop */
+                (void) kill(getpid(), number); /* for the loop; no fault point: it dies with us */
         }
 }
 
@@ -117,7 +119,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->kill_operations = g_ptr_array_new();
         saved_lists_init(manager);
         /* Names of scopes must not meet those that an earlier supervisor left. */
-        manager->generation = now_realtime_usec() / USEC_PER_SEC;
+        manager->generation = now_realtime_usec() / USEC_PER_MSEC;
         raise_fd_limit(manager);
         int r = manager_state_open(manager);
         if (r >= 0) {
@@ -270,7 +272,6 @@ int manager_add_process(
         process_configure(process, config, caller_env, plan);
         process->handle = process_handle_new(manager, process);
         (void) process_take_changes(process);
-        manager_state_save(process->handle);
         g_autofree char *kept = app_config_list_kept(config);
         if (kept) {
                 log_notice("process %" PRIu32 " '%s': without effect here: %s",

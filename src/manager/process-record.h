@@ -41,7 +41,8 @@ typedef enum RecordGoal {
         RECORD_GOAL_NONE,
         RECORD_GOAL_STOP,
         RECORD_GOAL_DELETE,
-        RECORD_GOAL_START, /* also the second half of a restart */
+        RECORD_GOAL_START,   /* also the second half of a restart */
+        RECORD_GOAL_RESTART, /* the first: it is still to be counted */
 } RecordGoal;
 
 /* What a blob holds, and back. The decoders trust nothing: NULL or false for what is not whole. */

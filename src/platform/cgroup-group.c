@@ -3,6 +3,7 @@
 #include "platform/cgroup-group.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
@@ -351,6 +352,6 @@ void cgroup_group_release(IsolationGroup *base) {
         if (group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd)) {
                 group->remove_and_invalidate(group);
         } else { /* what stays in it is meant to */
-                (void) fsetxattr(group->folder_fd, CGROUP_RELEASED_MARK, "1", 1, 0);
+                (void) CHANGE("group-mark", fsetxattr(group->folder_fd, CGROUP_RELEASED_MARK, "1", 1, 0));
         }
 }

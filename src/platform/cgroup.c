@@ -3,6 +3,7 @@
 #include "platform/cgroup.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "platform/proc-stat.h"
 
@@ -146,7 +147,7 @@ static void signal_member(pid_t pid, const char *path, int number) {
         /* Read after the pidfd is open: what is in our cgroup now is what the pidfd is of, or ours anyway.
          */
         if (pidfd >= 0 && proc_cgroup_path(pid, &where) >= 0 && strcmp(where, path) == 0) {
-                (void) pidfd_send_signal(pidfd, number, NULL, 0);
+                (void) CHANGE("member-signal", pidfd_send_signal(pidfd, number, NULL, 0));
         }
 }
 
@@ -172,7 +173,7 @@ void cgroup_signal(int folder_fd, const char *path, int number) {
 }
 
 void cgroup_kill(int folder_fd, const char *path) {
-        if (write_file(folder_fd, "cgroup.kill", "1") < 0) { /* before Linux 5.14 */
+        if (CHANGE("group-kill", write_file(folder_fd, "cgroup.kill", "1")) < 0) { /* before Linux 5.14 */
                 cgroup_signal(folder_fd, path, SIGKILL);
         }
 }

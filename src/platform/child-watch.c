@@ -5,6 +5,7 @@
 
 #include "platform/child-watch.h"
 
+#include "basic/fault-point.h"
 #include "basic/fd-util.h"
 #include "basic/macro.h"
 #include "basic/time-util.h"
@@ -41,7 +42,7 @@ struct ChildWatch {
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         ChildWatch *watch = userdata;
         siginfo_t info = { 0 };
-        int r = RET_NERRNO(waitid(P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG));
+        int r = RET_NERRNO(CHANGE("child-reap", waitid(P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG)));
 
         if (r == 0 && info.si_pid == 0) {
                 return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/* no fault points here: this is another process */
+
 #include "platform/exec-child.h"
 
 #include <errno.h>
@@ -162,7 +164,6 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
 
         (void) setsid();
         reset_signals();
-        (void) signal(SIGPIPE, SIG_IGN); /* a report to a supervisor that has died since ends nothing */
         close_all_but(gate_fd, result_fd);
         if (!wait_at_gate(gate_fd)) {
                 _exit(EXEC_GATE_CLOSED_STATUS);
@@ -181,6 +182,8 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
                 fail(result_fd, EXEC_STAGE_PID_FILE, error);
         }
         report(result_fd, EXEC_STAGE_EXECUTE, 0);
+        /* All signals are blocked: one that a supervisor left by dying waits, and is forgotten by this. */
+        (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGPIPE, SIG_DFL);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);

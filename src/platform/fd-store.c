@@ -3,6 +3,7 @@
 #include "platform/fd-store.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 
 #include <fcntl.h>
@@ -107,7 +108,7 @@ int fd_store_add(FdStore *store, const char *name, int fd) {
                 return 0;
         }
         g_autofree char *text = g_strdup_printf("FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-        int r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+        int r = CHANGE("fd-store-add", sd_pid_notify_with_fds(0, 0, text, &fd, 1));
         if (r <= 0) {
                 store->there = false; /* nobody listens there: from now on as without one */
                 return r < 0 ? r : -EPIPE;
@@ -118,7 +119,7 @@ int fd_store_add(FdStore *store, const char *name, int fd) {
 void fd_store_remove(FdStore *store, const char *name) {
         if (store->there) {
                 g_autofree char *text = g_strdup_printf("FDSTOREREMOVE=1\nFDNAME=%s", name);
-                (void) sd_notify(0, text);
+                (void) CHANGE("fd-store-remove", sd_notify(0, text));
         }
 }
 
@@ -141,7 +142,7 @@ int fd_store_barrier(FdStore *store, void (*on_passed)(void *userdata), void *us
                 return -errno;
         }
         _cleanup_close_ int ours = ends[0], theirs = ends[1];
-        if (sd_pid_notify_with_fds(0, 0, "BARRIER=1", &theirs, 1) <= 0) {
+        if (CHANGE("fd-store-barrier", sd_pid_notify_with_fds(0, 0, "BARRIER=1", &theirs, 1)) <= 0) {
                 store->there = false;
                 return 1;
         }

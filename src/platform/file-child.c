@@ -4,6 +4,9 @@
  * (the child of a supervisor that has just died may be at its last call) are kept apart by a lock on the
  * temporary file, whose name is fixed so that killed writers leave one file and no heap of them. */
 
+/* no fault points here: this is another process, which a test of its own kills at each of its system calls
+ */
+
 #include "platform/file-child.h"
 
 #include "basic/cleanup.h"

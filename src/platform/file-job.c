@@ -3,6 +3,7 @@
 #include "platform/file-job.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "basic/time-util.h"
 #include "platform/child-watch.h"
@@ -107,6 +108,7 @@ static void on_child_exit(void *userdata, int code, int status) {
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         FileJob *job = userdata;
 
+        /* no fault point: it would end with us in any case */
         (void) pidfd_send_signal(job->pidfd, SIGKILL, NULL, 0);
         finish(job, (FileReport){ .stage = FILE_STAGE_LOST, .error = ETIMEDOUT });
         return 0; /* on_child_exit() frees it, if the kernel ever lets go of the child */
@@ -124,6 +126,7 @@ static int keep_descriptors(int report_fd, int data_fd) {
                 return -errno;
         }
         unsigned first = data_fd >= 0 ? CHILD_DATA_FD + 1 : CHILD_REPORT_FD + 1;
+        /* no fault point: in the child alone */
         return RET_NERRNO((int) syscall(SYS_close_range, first, ~0U, 0U));
 }
 
@@ -141,7 +144,7 @@ static FileReport run_plan(const JobPlan *plan) {
                 return (FileReport){ .stage = FILE_STAGE_USER, .error = error };
         }
         /* After the change of the user, which forgets it: half a save is not finished behind a successor. */
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* no fault point: in the child alone */
         if (getppid() != plan->parent) {
                 return (FileReport){ .stage = FILE_STAGE_LOST, .error = ECHILD };
         }
@@ -153,13 +156,13 @@ static FileReport run_plan(const JobPlan *plan) {
 /* Every signal stays blocked: a stop of the whole unit lets a save come to its end. What is in our memory is
  * for no debugger of the user. */
 static _Noreturn void child_main(const JobPlan *plan, int report_fd, int data_fd) {
-        (void) prctl(PR_SET_DUMPABLE, 0);
+        (void) prctl(PR_SET_DUMPABLE, 0); /* no fault point: in the child alone */
         (void) signal(SIGPIPE, SIG_IGN);
         if (keep_descriptors(report_fd, data_fd) < 0) {
                 _exit(EXIT_FAILURE);
         }
         FileReport report = run_plan(plan);
-        ssize_t n = write(CHILD_REPORT_FD, &report, sizeof(report));
+        ssize_t n = write(CHILD_REPORT_FD, &report, sizeof(report)); /* no fault point: in the child alone */
         _exit(n == sizeof(report) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -168,7 +171,7 @@ static pid_t fork_child(const JobPlan *plan, int report_fd, int data_fd) {
 
         (void) sigfillset(&all);
         (void) sigprocmask(SIG_SETMASK, &all, &before);
-        pid_t pid = fork();
+        pid_t pid = CHANGE("file-fork", fork());
         if (pid == 0) {
                 child_main(plan, report_fd, data_fd);
         }
@@ -220,8 +223,9 @@ static int job_start(sd_event *event, JobPlan *plan, FileJobHandler handler, voi
         }
         if (r < 0) {
                 if (pid > 0) {
-                        (void) kill(pid, SIGKILL);
-                        (void) waitpid(pid, NULL, 0); /* may block: it has just been killed */
+                        (void) kill(pid, SIGKILL); /* no fault point: it would end with us */
+                        /* may block: it has just been killed; no fault point: so will it be by init */
+                        (void) waitpid(pid, NULL, 0);
                 }
                 job_free(job);
                 return r;
@@ -257,6 +261,7 @@ int file_job_read(
 
 void file_job_cancel(FileJob *job) {
         if (job) {
+                /* no fault point: it would end with us in any case */
                 (void) pidfd_send_signal(job->pidfd, SIGKILL, NULL, 0);
                 job_free(job); /* our end, or that of the reaper of orphans, takes the child */
         }

@@ -3,6 +3,7 @@
 #include "platform/instance-lock.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "basic/time-util.h"
 
@@ -22,20 +23,22 @@ static int write_pid(int fd) {
         char text[16];
         int length = snprintf(text, sizeof(text), "%d\n", getpid());
 
-        if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t) length, 0) < 0) {
+        if (CHANGE("lock-empty", ftruncate(fd, 0)) < 0 ||
+            CHANGE("lock-pid", pwrite(fd, text, (size_t) length, 0)) < 0) {
                 return -errno;
         }
         return 0;
 }
 
 int instance_lock_take(const char *path, uint64_t timeout_usec) {
-        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        _cleanup_close_ int fd = CHANGE(
+                        "lock-open", open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
         uint64_t deadline_usec = now_boottime_usec() + timeout_usec;
 
         if (fd < 0) {
                 return -errno;
         }
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        while (CHANGE("lock-take", flock(fd, LOCK_EX | LOCK_NB)) < 0) {
                 if (errno != EWOULDBLOCK || now_boottime_usec() >= deadline_usec) {
                         return -errno;
                 }

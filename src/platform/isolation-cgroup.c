@@ -4,6 +4,7 @@
  * child is born in its folder. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "platform/cgroup-group.h"
@@ -43,7 +44,7 @@ static void cgroup_free(Isolation *base) {
         orphans_free(isolation->orphans);
         cgroup_hub_free(isolation->hub);
         if (isolation->folder_fd >= 0) {
-                (void) rmdir(isolation->folder);
+                (void) CHANGE("cgroup-root-rmdir", rmdir(isolation->folder));
         }
         (void) close_fd(isolation->folder_fd);
         g_free(isolation->folder);
@@ -55,7 +56,7 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         FolderGroup *group = (FolderGroup *) cgroup;
         g_autofree char *folder = cgroup_hub_folder(cgroup->hub, cgroup->base.path);
 
-        if (cgroup->base.path[0] && rmdir(folder) < 0 && errno == EBUSY) {
+        if (cgroup->base.path[0] && CHANGE("cgroup-rmdir", rmdir(folder)) < 0 && errno == EBUSY) {
                 return; /* a last process was moved in; its end is told again */
         }
         cgroup_group_done(cgroup);
@@ -69,12 +70,9 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
         cgroup_group_init(&group->cgroup, isolation->hub, base, spec, remove_folder_and_invalidate);
         group->cgroup.label = g_strdup_printf("%" PRIu32 "-%" PRIu64, spec->id, spec->generation);
         g_autofree char *path = g_build_filename(isolation->path, group->cgroup.label, NULL);
-        int r = RET_NERRNO(mkdirat(isolation->folder_fd, group->cgroup.label, 0755));
+        int r = RET_NERRNO(CHANGE("cgroup-mkdir", mkdirat(isolation->folder_fd, group->cgroup.label, 0755)));
         if (r >= 0 || r == -EEXIST) {
                 r = cgroup_group_open(&group->cgroup, path);
-        }
-        if (r < 0) {
-                (void) unlinkat(isolation->folder_fd, group->cgroup.label, AT_REMOVEDIR);
         }
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
@@ -145,14 +143,14 @@ static int probe(CgroupIsolation *isolation) {
         _cleanup_close_ int probe_fd = -EBADF;
         int r = 0;
 
-        if (mkdirat(isolation->folder_fd, "probe", 0755) < 0 && errno != EEXIST) {
+        if (CHANGE("probe-mkdir", mkdirat(isolation->folder_fd, "probe", 0755)) < 0 && errno != EEXIST) {
                 return -errno;
         }
         probe_fd = openat(isolation->folder_fd, "probe/cgroup.procs", O_WRONLY | O_CLOEXEC);
         if (probe_fd < 0 || faccessat(isolation->folder_fd, "probe/cgroup.events", R_OK, 0) < 0) {
                 r = -errno;
         }
-        (void) unlinkat(isolation->folder_fd, "probe", AT_REMOVEDIR);
+        (void) CHANGE("probe-rmdir", unlinkat(isolation->folder_fd, "probe", AT_REMOVEDIR));
         return r;
 }
 
@@ -178,7 +176,7 @@ static int open_folder(CgroupIsolation *isolation, const IsolationOptions *optio
         }
         isolation->path = g_build_filename(own_path, name, NULL);
         isolation->folder = cgroup_hub_folder(isolation->hub, isolation->path);
-        if (mkdir(isolation->folder, 0755) < 0 && errno != EEXIST) {
+        if (CHANGE("cgroup-root-mkdir", mkdir(isolation->folder, 0755)) < 0 && errno != EEXIST) {
                 return -errno;
         }
         isolation->folder_fd = open(isolation->folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);

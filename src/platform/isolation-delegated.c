@@ -6,6 +6,7 @@
  * earlier. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "basic/time-util.h"
@@ -59,7 +60,8 @@ static void forget_scope(DelegatedIsolation *isolation) {
 static int open_folder(DelegatedIsolation *isolation, DelegatedGroup *group) {
         g_autofree char *path = g_build_filename(isolation->apps_path, group->cgroup.label, NULL);
 
-        if (mkdirat(isolation->apps_fd, group->cgroup.label, 0755) < 0 && errno != EEXIST) {
+        if (CHANGE("group-mkdir", mkdirat(isolation->apps_fd, group->cgroup.label, 0755)) < 0 &&
+            errno != EEXIST) {
                 return -errno;
         }
         return cgroup_group_open(&group->cgroup, path);
@@ -73,7 +75,7 @@ static int move_in(DelegatedIsolation *isolation, DelegatedGroup *group) {
                 return r;
         }
         (void) snprintf(pid, sizeof(pid), "%d", group->cgroup.main_pid);
-        return write_file(group->cgroup.folder_fd, "cgroup.procs", pid);
+        return CHANGE("group-move-in", write_file(group->cgroup.folder_fd, "cgroup.procs", pid));
 }
 
 /* Everybody who waited for the scope goes in, or hears why not. */
@@ -104,11 +106,11 @@ static int prepare_scope(DelegatedIsolation *isolation) {
         g_autofree char *keeper = g_build_filename(folder, "keeper", NULL);
         g_autofree char *apps = g_build_filename(folder, "apps", NULL);
         g_autofree char *procs = g_build_filename(keeper, "cgroup.procs", NULL);
-        if (mkdir(keeper, 0755) < 0 || mkdir(apps, 0755) < 0) {
+        if (CHANGE("keeper-mkdir", mkdir(keeper, 0755)) < 0 || CHANGE("apps-mkdir", mkdir(apps, 0755)) < 0) {
                 return -errno;
         }
         (void) snprintf(pid, sizeof(pid), "%d", isolation->keeper.pid);
-        r = write_file(AT_FDCWD, procs, pid);
+        r = CHANGE("keeper-move-in", write_file(AT_FDCWD, procs, pid));
         if (r < 0) {
                 return r;
         }
@@ -164,7 +166,7 @@ static int make_scope(DelegatedIsolation *isolation) {
         isolation->unit =
                         g_strdup_printf(KEEPER_UNIT_PREFIX "%s-%" PRIu64 "-%u.scope",
                                         isolation->instance,
-                                        now_realtime_usec() / USEC_PER_SEC,
+                                        now_realtime_usec(), /* no name of a predecessor */
                                         ++isolation->number);
         ScopeProperties properties = {
                 .unit = isolation->unit,
@@ -224,7 +226,8 @@ static void check_keeper(DelegatedIsolation *isolation) {
         siginfo_t info = { 0 };
 
         if (isolation->keeper.pid > 0 &&
-            waitid(P_PIDFD, (id_t) isolation->keeper.pidfd, &info, WEXITED | WNOHANG) == 0 &&
+            CHANGE("keeper-reap",
+                   waitid(P_PIDFD, (id_t) isolation->keeper.pidfd, &info, WEXITED | WNOHANG)) == 0 &&
             info.si_pid != 0) {
                 on_keeper_exit(isolation, info.si_code, info.si_status);
         }
@@ -235,7 +238,8 @@ static void remove_folder_and_invalidate(CgroupGroup *cgroup) {
         DelegatedIsolation *isolation = (DelegatedIsolation *) cgroup->base.isolation;
 
         if (cgroup->folder_fd >= 0 && isolation->apps_fd >= 0 &&
-            unlinkat(isolation->apps_fd, group->cgroup.label, AT_REMOVEDIR) < 0 && errno == EBUSY) {
+            CHANGE("group-rmdir", unlinkat(isolation->apps_fd, group->cgroup.label, AT_REMOVEDIR)) < 0 &&
+            errno == EBUSY) {
                 return;
         }
         (void) g_hash_table_remove(isolation->groups, group);

@@ -6,6 +6,7 @@
  * What an earlier supervisor left has other parents: all of /proc is searched for the marker. */
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 #include "platform/isolation-internal.h"
 #include "platform/orphans.h"
@@ -99,7 +100,7 @@ static void signal_member(const NoneGroup *group, const GArray *members, pid_t p
         ProcStat stat;
 
         if (group->main_pidfd >= 0 && pid == group->session) {
-                (void) pidfd_send_signal(group->main_pidfd, number, NULL, 0);
+                (void) CHANGE("adopted-signal", pidfd_send_signal(group->main_pidfd, number, NULL, 0));
                 return;
         }
         pidfd = pidfd_open(pid, 0);
@@ -111,7 +112,7 @@ static void signal_member(const NoneGroup *group, const GArray *members, pid_t p
                 ours = g_array_index(members, pid_t, i) == stat.parent;
         }
         if (ours) {
-                (void) pidfd_send_signal(pidfd, number, NULL, 0);
+                (void) CHANGE("descendant-signal", pidfd_send_signal(pidfd, number, NULL, 0));
         }
 }
 

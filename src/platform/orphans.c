@@ -2,6 +2,7 @@
 
 #include "platform/orphans.h"
 
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 
 #include <glib.h>
@@ -27,7 +28,7 @@ static void reap(Orphans *orphans) {
                     orphans_is_known(orphans, info.si_pid)) {
                         return;
                 }
-                (void) waitid(P_PID, (id_t) info.si_pid, &info, WEXITED | WNOHANG);
+                (void) CHANGE("stranger-reap", waitid(P_PID, (id_t) info.si_pid, &info, WEXITED | WNOHANG));
         }
 }
 
@@ -53,7 +54,7 @@ int orphans_new(sd_event *event, void (*on_reaped)(void *userdata), void *userda
         orphans->known = g_hash_table_new(NULL, NULL);
         orphans->on_reaped = on_reaped;
         orphans->userdata = userdata;
-        int r = RET_NERRNO(prctl(PR_SET_CHILD_SUBREAPER, 1));
+        int r = RET_NERRNO(CHANGE("subreaper-set", prctl(PR_SET_CHILD_SUBREAPER, 1)));
         if (r >= 0) {
                 r = sd_event_add_signal(event, &orphans->child_source, SIGCHLD, on_child_signal, orphans);
         }

@@ -3,6 +3,7 @@
 #include "platform/reexec.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -129,19 +131,24 @@ int reexec(char *const *command, Handover *handover, int lock_fd) {
         set_number("LISTEN_PID", getpid());
         (void) g_setenv("LISTEN_FDNAMES", names->str, TRUE);
         g_autofree char **argv = with_last_argument(command, lock);
-        (void) execv(argv[0], argv);
+        (void) CHANGE("reexec", execv(argv[0], argv)); /* what comes after it: main.c */
         return -errno;
 }
 
-static _Noreturn void run_check(char *const *argv, int slots_fd, int blobs_fd, int out_fd) {
+static _Noreturn void run_check(char *const *argv, pid_t parent, int slots_fd, int blobs_fd, int out_fd) {
         sigset_t none;
 
+        /* It may hang, and nobody else would end it. no fault point: in the child alone. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
+                _exit(CHECK_FAILED_STATUS);
+        }
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         int slots = fcntl(slots_fd, F_DUPFD_CLOEXEC, 10), blobs = fcntl(blobs_fd, F_DUPFD_CLOEXEC, 10);
         int out = fcntl(out_fd, F_DUPFD_CLOEXEC, 10);
         if (slots >= 0 && blobs >= 0 && out >= 0 && dup2(slots, 3) >= 0 && dup2(blobs, 4) >= 0 &&
             dup2(out, STDOUT_FILENO) >= 0) {
+                /* no fault point: in the child alone */
                 (void) execv(argv[0], argv);
         }
         _exit(CHECK_FAILED_STATUS);
@@ -155,12 +162,12 @@ int reexec_check(char *const *command, int slots_fd, int blobs_fd, int *ret_pidf
                 return -errno;
         }
         _cleanup_close_ int ours = ends[0], theirs = ends[1];
-        pid_t pid = fork();
+        pid_t parent = getpid(), pid = CHANGE("check-fork", fork());
         if (pid < 0) {
                 return -errno;
         }
         if (pid == 0) {
-                run_check(argv, slots_fd, blobs_fd, theirs);
+                run_check(argv, parent, slots_fd, blobs_fd, theirs);
         }
         int pidfd = RET_NERRNO(pidfd_open(pid, 0));
         if (pidfd < 0) {

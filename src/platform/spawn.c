@@ -3,6 +3,7 @@
 #include "platform/spawn.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 /* Without clone3(2), as in older sandboxes and under valgrind: born here, then moved while at the gate. */
 static pid_t fork_and_move(int cgroup_fd, int *ret_pidfd) {
-        pid_t pid = fork();
+        pid_t pid = CHANGE("child-fork", fork());
         if (pid <= 0) {
                 return pid;
         }
@@ -24,7 +25,7 @@ static pid_t fork_and_move(int cgroup_fd, int *ret_pidfd) {
         if (cgroup_fd >= 0 && *ret_pidfd >= 0) {
                 char text[16];
                 (void) snprintf(text, sizeof(text), "%d", pid);
-                int r = write_file(cgroup_fd, "cgroup.procs", text);
+                int r = CHANGE("child-move-in", write_file(cgroup_fd, "cgroup.procs", text));
                 if (r < 0) {
                         *ret_pidfd = close_fd(*ret_pidfd);
                         errno = -r;
@@ -43,7 +44,8 @@ static pid_t clone_child(int cgroup_fd, int *ret_pidfd) {
         };
 
         if (!clone3_missing) {
-                pid_t pid = (pid_t) syscall(SYS_clone3, &arguments, sizeof(arguments));
+                pid_t pid = (pid_t) CHANGE(
+                                "child-clone", syscall(SYS_clone3, &arguments, sizeof(arguments)));
                 if (pid >= 0 || errno != ENOSYS) {
                         return pid;
                 }
@@ -87,7 +89,7 @@ int spawn_gated(const ExecPlan *plan, int cgroup_fd, GatedChild *ret) {
 }
 
 int spawn_open_gate(GatedChild *child) {
-        ssize_t n = write(child->gate_fd, "", 1);
+        ssize_t n = CHANGE("gate-open", write(child->gate_fd, "", 1));
         int r = n < 0 ? -errno : 0;
 
         child->gate_fd = close_fd(child->gate_fd);

@@ -3,6 +3,7 @@
 #include "platform/state-file.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/fd-util.h"
 #include "basic/macro.h"
 
@@ -57,6 +58,6 @@ void state_files_remove(const char *folder) {
         g_autofree char *slots = g_build_filename(folder, SLOTS_FILE, NULL);
         g_autofree char *blobs = g_build_filename(folder, BLOBS_FILE, NULL);
 
-        (void) unlink(slots);
-        (void) unlink(blobs);
+        (void) CHANGE("state-slots-unlink", unlink(slots));
+        (void) CHANGE("state-blobs-unlink", unlink(blobs));
 }

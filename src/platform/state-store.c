@@ -3,6 +3,7 @@
 #include "platform/state-store.h"
 
 #include "basic/cleanup.h"
+#include "basic/fault-point.h"
 #include "basic/macro.h"
 
 #include <assert.h>
@@ -76,7 +77,7 @@ static int area_resize(Area *area, size_t size) {
         if (size > STORE_BYTES_MAX) {
                 return -ENOSPC;
         }
-        if (ftruncate(area->fd, (off_t) size) < 0) {
+        if (CHANGE("state-grow", ftruncate(area->fd, (off_t) size)) < 0) {
                 return -errno;
         }
         void *memory = area->memory ? mremap(area->memory, area->size, size, MREMAP_MAYMOVE)
@@ -91,7 +92,9 @@ static int area_resize(Area *area, size_t size) {
 
 /* Writing to a page that the file system has no room for would be SIGBUS. */
 static int reserve(const Area *area, size_t start, size_t size) {
-        int r = RET_NERRNO(fallocate(area->fd, FALLOC_FL_KEEP_SIZE, (off_t) start, (off_t) size));
+        int r = RET_NERRNO(
+                        CHANGE("state-reserve",
+                               fallocate(area->fd, FALLOC_FL_KEEP_SIZE, (off_t) start, (off_t) size)));
         return r == -EOPNOTSUPP ? 0 : r;
 }
 
@@ -302,7 +305,9 @@ void state_store_write(StateStore *store, uint32_t slot, const void *content, si
         copy->size = size;
         memcpy(copy->content, content, size);
         copy->checksum = checksum_of(copy->content, size);
-        atomic_store_explicit(&target->commit, generation * 2 + (generation & 1), memory_order_release);
+        CHANGE("slot-commit",
+               atomic_store_explicit(
+                               &target->commit, generation * 2 + (generation & 1), memory_order_release));
 }
 
 /* Give whole pages back; they read as zeros from now on, which is what a free slot is. */
@@ -312,11 +317,11 @@ static void release_pages(const Area *area, size_t start, size_t end) {
         start = (start + page - 1) / page * page;
         end = end / page * page;
         if (start < end) {
-                (void) fallocate(
-                                area->fd,
-                                FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                (off_t) start,
-                                (off_t) (end - start));
+                (void) CHANGE("state-release",
+                              fallocate(area->fd,
+                                        FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                        (off_t) start,
+                                        (off_t) (end - start)));
         }
 }
 
@@ -337,7 +342,7 @@ static void release_units(
 }
 
 void state_store_clear(StateStore *store, uint32_t slot) {
-        atomic_store_explicit(&slot_at(store, slot)->commit, 0, memory_order_release);
+        CHANGE("slot-clear", atomic_store_explicit(&slot_at(store, slot)->commit, 0, memory_order_release));
         g_array_index(store->used_slots, bool, slot) = false;
         release_units(&store->slots, store->used_slots, sizeof(Header), sizeof(Slot), slot, slot + 1UL);
 }
@@ -414,7 +419,7 @@ int state_store_put_blob(StateStore *store, const void *bytes, size_t size, Stat
         }
         set_used(store, first, wanted, true);
         store->granule_hint = first + wanted;
-        memcpy(store->blobs.memory + first * BLOB_GRANULE, bytes, size);
+        (void) CHANGE("blob-write", memcpy(store->blobs.memory + first * BLOB_GRANULE, bytes, size));
         *ret = (StateBlob){
                 .offset = (uint32_t) (first * BLOB_GRANULE),
                 .length = (uint32_t) size,
@@ -424,8 +429,9 @@ int state_store_put_blob(StateStore *store, const void *bytes, size_t size, Stat
 }
 
 static bool blob_is_inside(const StateStore *store, const StateBlob *blob) {
-        return blob->offset % BLOB_GRANULE == 0 && blob->offset <= store->blobs.size &&
-               blob->length <= store->blobs.size - blob->offset;
+        size_t end = blob->offset / BLOB_GRANULE + MAX(granules_of(blob->length), (size_t) 1);
+
+        return blob->offset % BLOB_GRANULE == 0 && end <= store->used_granules->len;
 }
 
 const void *state_store_get_blob(const StateStore *store, const StateBlob *blob) {

@@ -2,6 +2,7 @@
 
 #include "platform/systemd-manager.h"
 
+#include "basic/fault-point.h"
 #include "basic/log.h"
 #include "basic/sd-cleanup.h"
 #include "basic/time-util.h"
@@ -171,13 +172,14 @@ static int ask(SystemdManager *manager, ScopeRequest *request) {
                 r = sd_bus_message_append(message, "a(sa(sv))", 0);
         }
         if (r >= 0) {
-                r = sd_bus_call_async(
-                                manager->bus,
-                                &request->slot,
-                                message,
-                                on_start_reply,
-                                request,
-                                CALL_TIMEOUT_USEC);
+                r = CHANGE("scope-start",
+                           sd_bus_call_async(
+                                           manager->bus,
+                                           &request->slot,
+                                           message,
+                                           on_start_reply,
+                                           request,
+                                           CALL_TIMEOUT_USEC));
         }
         return r;
 }
@@ -207,13 +209,14 @@ static int ask_to_stop(SystemdManager *manager, StopRequest *stop) {
                 r = sd_bus_message_append(message, "ss", stop->unit, "replace");
         }
         return r < 0 ? r
-                     : sd_bus_call_async(
-                                       manager->bus,
-                                       &stop->slot,
-                                       message,
-                                       on_stop_reply,
-                                       stop,
-                                       CALL_TIMEOUT_USEC);
+                     : CHANGE("unit-stop",
+                              sd_bus_call_async(
+                                              manager->bus,
+                                              &stop->slot,
+                                              message,
+                                              on_stop_reply,
+                                              stop,
+                                              CALL_TIMEOUT_USEC));
 }
 
 /* In the order in which it came, and before any scope that is asked for after it. */
@@ -362,6 +365,7 @@ static int ping(SystemdManager *manager) {
                 r = sd_bus_message_set_auto_start(message, 0);
         }
         if (r >= 0) {
+                /* no fault point: a question */
                 r = sd_bus_call_async(manager->bus, &manager->ping_slot, message, on_pong, manager, 0);
         }
         return r;
@@ -512,6 +516,7 @@ void systemd_manager_list_units(
                 r = sd_bus_message_append(message, "asas", 0, 1, pattern);
         }
         if (r >= 0) {
+                /* no fault point: a question */
                 (void) sd_bus_call_async(
                                 manager->bus,
                                 &manager->list_slot,

@@ -54,6 +54,7 @@ static int get_property(
                 r = sd_bus_message_append(message, "ss", interface, name);
         }
         if (r >= 0) {
+                /* no fault point: a question */
                 r = sd_bus_call_async(job->bus, &job->slot, message, handler, job, ASK_TIMEOUT_USEC);
         }
         return r;

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the cases of this folder and tests/chaos/test_kills.py, or the benchmarks, in a container that systemd boots (tools/container).
+"""Runs the cases of this folder and tests/chaos/kills.py, or the benchmarks, in a container that systemd boots (tools/container).
 
     tests/system/run.py [CASE...]        all cases, or some: test_scopes, test_scopes.Names.test_long...
     tests/system/run.py --bench [NAME...] the benchmarks of tests/bench; their JSON is the output
+    tests/system/run.py --folder tests/chaos [CASE...]
+                                         the cases of another folder; none is run again if it failed
 
 The build is installed into the container, as a package would be; this machine's own folders stay as they are. The
 container is booted once for all, and always ended (--keep apart). test_root_*.py run as root, the others as the
@@ -25,7 +27,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BENCH = os.path.join(TOP, 'tests', 'bench')
-KILLS = os.path.join(TOP, 'tests', 'chaos', 'test_kills.py')
+KILLS = os.path.join(TOP, 'tests', 'chaos', 'kills.py')
 CONTAINER = os.path.join(TOP, 'tools', 'container')
 PYTHON = '/usr/bin/python3'
 NOT_RUN, ALL_SKIPPED = 2, 77
@@ -75,9 +77,10 @@ def install(container, build):
                     'org.freedesktop.DBus', 'ReloadConfig')
 
 
-def modules(selected):
+def modules(folder, selected):
     """(module, path, cases) in the order to run: those that end the user's manager last."""
-    paths = {os.path.basename(path)[:-3]: path for path in [*glob.glob(HERE + '/test_*.py'), KILLS]}
+    found = glob.glob(folder + '/test_*.py') + ([KILLS] if folder == HERE else [])
+    paths = {os.path.basename(path)[:-3]: path for path in found}
     names = sorted(paths)
     names.sort(key=lambda name: name.startswith('test_root_'))
     wanted = {}
@@ -102,13 +105,13 @@ def run_module(container, module, path, cases):
     return tuple(int(number) for number in totals[-1])
 
 
-def run_cases(container, selected):
+def run_cases(container, folder, selected):
     run = failed = skipped = 0
-    for module, path, cases in modules(selected):
+    for module, path, cases in modules(folder, selected):
         started = time.monotonic()
         print(f'== {module}', flush=True)
         counts = run_module(container, module, path, cases)
-        if counts[1]:
+        if counts[1] and folder == HERE:
             # these cases kill, race and restart whole service managers: a busy machine gets a second look, in print
             print(f'== {module}: {counts[1]} failed, once more', flush=True)
             counts = run_module(container, module, path, cases)
@@ -144,6 +147,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('selected', nargs='*', metavar='CASE')
     parser.add_argument('--build', metavar='DIR', help='the build to install (prefix /usr)')
+    parser.add_argument('--folder', metavar='DIR', type=os.path.abspath, default=HERE,
+                        help='where the cases are (%(default)s)')
     parser.add_argument('--bench', action='store_true', help='run the benchmarks')
     parser.add_argument('--output', metavar='DIR', help='write the JSON of the benchmarks there as well')
     parser.add_argument('--keep', action='store_true', help='leave the container running')
@@ -177,7 +182,7 @@ def main():
         install(container, build)
         if arguments.bench:
             return run_benchmarks(container, arguments.selected, arguments.output)
-        return run_cases(container, arguments.selected)
+        return run_cases(container, arguments.folder, arguments.selected)
     finally:
         if not arguments.keep:
             container.tool('down')
