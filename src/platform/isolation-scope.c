@@ -188,7 +188,7 @@ static void on_old_slice(void *userdata, const char *unit) {
         ScopeIsolation *isolation = userdata;
         g_autofree char *folder = slice_folder(isolation, unit);
         _cleanup_close_ int fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-        unsigned uid = 0;
+        unsigned uid = geteuid(); /* whose scopes a user's manager holds: with it goes the slice above */
 
         if (fd >= 0 && !cgroup_is_populated(fd)) {
                 (void) sscanf(unit, "pm2-u%u-", &uid);

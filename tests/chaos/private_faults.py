@@ -101,8 +101,11 @@ class PrivateHost:
 
     def after_death(self, mark):
         """What nothing can find again: without a cgroup and a state."""
-        if not self.daemon.cgroup:
+        for _ in range(0 if self.daemon.cgroup else 3):
+            # a child that was about to be executed is marked as the supervisor is, then as the app
+            self.kill_marked(self.daemon.mark)
             self.kill_marked(mark)
+            time.sleep(0.01)
 
     def strays(self):
         """Helpers of the supervisor that have outlived it."""
