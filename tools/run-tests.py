@@ -29,6 +29,10 @@ SANITIZE_ENV = {
 }
 OUTPUT_TAIL_LINES = 60
 FUZZ_SECONDS = 300
+# What reads files, and targets, is fuzzed for a minute each in the full tier too.
+FUZZ_FULL = tuple(name for name in ('json', 'yaml', 'saved-list', 'target', 'process-record', 'state-store')
+                  if os.path.exists(os.path.join(TOP, 'tests', 'fuzz', f'fuzz-{name}.c')))
+FUZZ_FULL_SECONDS = 60
 
 
 class StepFailed(Exception):
@@ -91,7 +95,7 @@ def build_directory(name):
     return os.path.join(BUILD, name)
 
 
-def meson_build(step, name, *options, compiler='gcc'):
+def meson_build(step, name, *options, compiler='gcc', targets=()):
     directory = build_directory(name)
     environment = {'CC': compiler}
     options = ['--prefix=/usr', '-Dwerror=true', '-Dtests=true', *options]
@@ -103,7 +107,7 @@ def meson_build(step, name, *options, compiler='gcc'):
             configured = False
     if not configured:
         step.run(['meson', 'setup', directory, *options], env=environment)
-    step.run(['ninja', '-C', directory])
+    step.run(['ninja', '-C', directory, *targets])
 
 
 def read_results(path):
@@ -242,14 +246,15 @@ def fresh_root(step):
     step.run([os.path.join(TOP, 'tools', 'test-fresh-root')])
 
 
-def fuzz(step, seconds):
-    directory = build_directory('fuzz')
-    targets = []
-    for folder, _, files in os.walk(os.path.join(directory, 'tests', 'fuzz')):
-        targets += [os.path.join(folder, name) for name in files
-                    if name.startswith('fuzz-') and os.access(os.path.join(folder, name), os.X_OK)]
-    if not targets:
-        raise StepFailed('no fuzz target is built')
+def fuzz(step, seconds, names=()):
+    """Run the fuzz targets of these names, or all that are built."""
+    folder = os.path.join(build_directory('fuzz'), 'tests', 'fuzz')
+    files = [f'fuzz-{name}' for name in names] or (os.listdir(folder) if os.path.isdir(folder) else [])
+    targets = [os.path.join(folder, name) for name in files
+               if name.startswith('fuzz-') and not os.path.isdir(os.path.join(folder, name))]
+    missing = [target for target in targets if not os.access(target, os.X_OK)]
+    if missing or not targets:
+        raise StepFailed(f'not built: {" ".join(missing) or "any fuzz target"}')
 
     def run_target(target):
         name = os.path.basename(target)
@@ -315,6 +320,10 @@ def full_steps():
         Step('cppcheck', 'cppcheck', cppcheck),
         Step('valgrind', 'unit tests under valgrind', meson_test, 'gcc', suites=('unit',), slower=10,
              wrapper=VALGRIND, env={'PM2D_TEST_VALGRIND': '1'}),
+        Step('build-fuzz-full', 'build with libFuzzer what this tier fuzzes', meson_build, 'fuzz', '-Dfuzz=true',
+             *SANITIZE, compiler='clang', targets=[f'tests/fuzz/fuzz-{name}' for name in FUZZ_FULL]),
+        Step('fuzz-full', f'the fuzz targets of this tier, {FUZZ_FULL_SECONDS} s each', fuzz,
+             FUZZ_FULL_SECONDS, FUZZ_FULL),
         Step('fresh-root', 'quickstart and test in a new Debian 12 root', fresh_root),
     ]
 

@@ -18,7 +18,7 @@ typedef struct Reader {
 
 static int read_value(Reader *reader, Value **ret);
 
-static int refuse(Reader *reader, const char *what) {
+static int refuse(const Reader *reader, const char *what) {
         g_autofree char *quoted = error_quote(reader->key ? reader->key : "");
 
         return error_set(reader->error, ERROR_INVALID_ARGS, "option %s: %s", quoted, what);
@@ -115,6 +115,14 @@ static int read_bytes(Reader *reader, Value **ret) {
         return 0;
 }
 
+static int refuse_twice(const Reader *reader, const char *key) {
+        g_autofree char *quoted = error_quote(key);
+        g_autofree char *what = g_strdup_printf("%s stands twice", quoted);
+
+        return reader->depth > 1 ? refuse(reader, what)
+                                 : error_set(reader->error, ERROR_INVALID_ARGS, "options: %s", what);
+}
+
 static int read_entries(Reader *reader, const char *contents, Value **ret) {
         g_autoptr(Value) map = value_new_map();
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -136,12 +144,7 @@ static int read_entries(Reader *reader, const char *contents, Value **ret) {
                         reader->key = g_strdup(key);
                 }
                 if (r >= 0 && !g_hash_table_add(seen, g_strdup(key))) {
-                        g_autofree char *quoted = error_quote(key);
-                        return error_set(
-                                        reader->error,
-                                        ERROR_INVALID_ARGS,
-                                        "options: %s stands twice",
-                                        quoted);
+                        return refuse_twice(reader, key);
                 }
                 if (r >= 0) {
                         r = read_value(reader, &value);

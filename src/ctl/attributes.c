@@ -64,10 +64,11 @@ static int set_any(pm2_options *options, const char *assignment, char **ret_mess
 static int set_environment(pm2_options *options, const GPtrArray *assignments, char **ret_message) {
         for (guint i = 0; i + 1 < assignments->len; i++) {
                 const char *assignment = g_ptr_array_index(assignments, i);
-                if (assignment[0] == '=' || !strchr(assignment, '=')) {
+                const char *equals = strchr(assignment, '=');
+                if (!equals || equals == assignment) {
                         return fail(ret_message, g_strdup_printf(_("\"%s\" is not KEY=VALUE"), assignment));
                 }
-                if (!g_utf8_validate(assignment, -1, NULL)) {
+                if (!g_utf8_validate(assignment, equals - assignment, NULL)) {
                         return fail(ret_message, g_strdup(_("the value of --env is not UTF-8")));
                 }
         }

@@ -166,8 +166,10 @@ static int add_assignment(char **strings, size_t *length, const char *assignment
         return 0;
 }
 
+/* A name that is not UTF-8 cannot be said on the bus; a value can. */
 static bool is_assignment(const char *text) {
-        return text[0] != '=' && strchr(text, '=') && is_utf8(text);
+        const char *equals = strchr(text, '=');
+        return equals && equals > text && utf8_is_valid(text, (size_t) (equals - text));
 }
 
 static int set_map(pm2_options *options, const char *key, const char *const *assignments, bool strict) {
@@ -252,24 +254,6 @@ static int append_strv(sd_bus_message *message, char *const *strings) {
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int append_map(sd_bus_message *message, char *const *assignments) {
-        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, "a{ss}");
-        if (r < 0) {
-                return r;
-        }
-        r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{ss}");
-        for (char *const *s = assignments; r >= 0 && *s; s++) {
-                const char *value = strchr(*s, '=') + 1;
-                _cleanup_free_ char *key = strndup(*s, (size_t) (value - *s) - 1);
-                r = key ? sd_bus_message_append(message, "{ss}", key, value) : -ENOMEM;
-        }
-        if (r < 0) {
-                return r;
-        }
-        r = sd_bus_message_close_container(message);
-        return r < 0 ? r : sd_bus_message_close_container(message);
-}
-
 static int append_text(sd_bus_message *message, const char *text) {
         bool bytes = !is_utf8(text);
 
@@ -278,6 +262,48 @@ static int append_text(sd_bus_message *message, const char *text) {
                 return r;
         }
         r = append_string(message, text, bytes);
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int append_assignment(sd_bus_message *message, const char *assignment, bool bytes) {
+        const char *value = strchr(assignment, '=') + 1;
+        _cleanup_free_ char *key = strndup(assignment, (size_t) (value - assignment) - 1);
+
+        if (!key) {
+                return -ENOMEM;
+        }
+        if (!bytes) {
+                return sd_bus_message_append(message, "{ss}", key, value);
+        }
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        if (r >= 0) {
+                r = sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, key);
+        }
+        if (r >= 0) {
+                r = append_text(message, value);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+/* A map of strings, or where one of them is not UTF-8 of strings and bytes. */
+static int append_map(sd_bus_message *message, char *const *assignments) {
+        bool bytes = false;
+
+        for (char *const *s = assignments; *s; s++) {
+                bytes = bytes || !is_utf8(*s);
+        }
+        int r = sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, bytes ? "a{sv}" : "a{ss}");
+        if (r < 0) {
+                return r;
+        }
+        r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, bytes ? "{sv}" : "{ss}");
+        for (char *const *s = assignments; r >= 0 && *s; s++) {
+                r = append_assignment(message, *s, bytes);
+        }
+        if (r < 0) {
+                return r;
+        }
+        r = sd_bus_message_close_container(message);
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 

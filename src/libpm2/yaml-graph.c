@@ -137,11 +137,36 @@ static yaml_mark_t mark_of_byte(const Reader *reader, size_t offset) {
         return mark;
 }
 
+size_t yaml_last_line(const char *text, size_t length) {
+        size_t lines = 0;
+
+        for (size_t i = 0; i < length; i++) {
+                const char *c = text + i;
+                size_t left = length - i;
+                if (left > 1 && strncmp(c, "\r\n", 2) == 0) {
+                        continue; /* counted by what comes next */
+                }
+                bool wide = left > 2 &&
+                            (strncmp(c, "\xe2\x80\xa8", 3) == 0 || strncmp(c, "\xe2\x80\xa9", 3) == 0);
+                lines += *c == '\n' || *c == '\r' || wide || (left > 1 && strncmp(c, "\xc2\x85", 2) == 0);
+        }
+        return lines;
+}
+
+/* To libyaml the end stands on a line of its own, even if the last line is not ended. */
+static void stay_in_text(const Reader *reader, yaml_mark_t *mark) {
+        if (mark->line > reader->last_line) {
+                mark->line = reader->last_line;
+        }
+}
+
 /* The next event, which the caller deletes. */
 static int next_event(Reader *reader, yaml_event_t *event) {
         if (yaml_parser_parse(&reader->parser, event)) {
+                stay_in_text(reader, &event->start_mark);
                 return 0;
         }
+        stay_in_text(reader, &reader->parser.problem_mark);
         const yaml_parser_t *parser = &reader->parser;
         if (parser->error == YAML_MEMORY_ERROR) {
                 return -ENOMEM;

@@ -57,12 +57,16 @@ typedef struct Frame {
 typedef struct Reader {
         yaml_parser_t parser;
         const char *text;
+        size_t last_line; /* of the text, from 0 */
         Node *nodes;
         size_t count;
         Anchor *anchors;
         size_t n_anchors;
         char *message;
 } Reader;
+
+/* The number of the last line of a text, from 0. */
+size_t yaml_last_line(const char *text, size_t length);
 
 /* Read the one document of the stream. -EBADMSG: message says what is wrong; -ENOMEM. */
 int yaml_read_document(Reader *reader, Node **ret);

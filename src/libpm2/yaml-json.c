@@ -96,7 +96,7 @@ static int write_document(Reader *reader, const Node *root, char **ret_json) {
 }
 
 int yaml_to_json(const char *text, size_t length, char **ret_json, char **ret_message) {
-        Reader reader = { .text = text };
+        Reader reader = { .text = text, .last_line = yaml_last_line(text, length) };
         Node *root = NULL;
         int r;
 

@@ -119,7 +119,8 @@ void command_take_over(ProcessHandle *handle, Command *command) {
         }
 }
 
-static void begin_start(ProcessHandle *handle, Command *command) {
+/* True: it is done with, and the process is still there for the next one. */
+static bool begin_start_and_invalidate(ProcessHandle *handle, Command *command) {
         Process *process = handle->process;
 
         switch (process->state) {
@@ -132,7 +133,7 @@ static void begin_start(ProcessHandle *handle, Command *command) {
                                 process->id,
                                 process->config->name);
                 command_finish(handle, command, &error);
-                return;
+                return true;
         }
         case PROCESS_STOPPED:
         case PROCESS_ERRORED:
@@ -140,23 +141,23 @@ static void begin_start(ProcessHandle *handle, Command *command) {
                 command_take_over(handle, command);
                 process_take_reason(process, g_strdup("started by command"));
                 lifecycle_input_and_invalidate(handle, gone_start_input(process));
-                return;
+                return false;
         case PROCESS_PLACING:
         case PROCESS_EXECUTING:
         case PROCESS_PREPARING:
                 command->launching = true; /* an automatic restart is on its way to what is wanted */
-                return;
+                return false;
         case PROCESS_STOPPING:
         case PROCESS_CLEANING:
         case PROCESS_KILLING:
         case PROCESS_FINISHING:
         case _PROCESS_STATE_MAX:
         default:
-                return; /* when the last one has gone, gone.c launches for us */
+                return false; /* when the last one has gone, gone.c launches for us */
         }
 }
 
-static void begin_restart(ProcessHandle *handle, Command *command) {
+static void begin_restart_and_invalidate(ProcessHandle *handle, Command *command) {
         if (process_state_is_alive(handle->process->state)) {
                 lifecycle_input_and_invalidate(handle, INPUT_STOP);
                 return;
@@ -166,7 +167,8 @@ static void begin_restart(ProcessHandle *handle, Command *command) {
         lifecycle_input_and_invalidate(handle, gone_start_input(handle->process));
 }
 
-static void begin_stop(ProcessHandle *handle, Command *command) {
+/* True: as above. */
+static bool begin_stop_and_invalidate(ProcessHandle *handle, Command *command) {
         command->had_effect = handle->process->state != PROCESS_STOPPED;
         if (command->had_effect) {
                 process_take_reason(
@@ -174,31 +176,38 @@ static void begin_stop(ProcessHandle *handle, Command *command) {
                                 g_strdup(command->verb == COMMAND_STOP ? "stopped by command"
                                                                        : "deleted by command"));
                 lifecycle_input_and_invalidate(handle, INPUT_STOP);
-        } else {
-                command_settle_and_invalidate(handle);
+                return false;
         }
+        if (command->verb == COMMAND_STOP) {
+                command_finish(handle, command, NULL);
+                return true;
+        }
+        command_settle_and_invalidate(handle);
+        return false;
 }
 
-static void begin_next_and_invalidate(ProcessHandle *handle) {
-        Command *command = handle->commands.head ? handle->commands.head->data : NULL;
-
-        if (!command || command->begun) {
-                return;
-        }
+static bool begin_and_invalidate(ProcessHandle *handle, Command *command) {
         command->begun = true;
         switch (command->verb) {
         case COMMAND_START:
-                begin_start(handle, command);
-                break;
+                return begin_start_and_invalidate(handle, command);
         case COMMAND_RESTART:
-                begin_restart(handle, command);
-                break;
+                begin_restart_and_invalidate(handle, command);
+                return false;
         case COMMAND_STOP:
         case COMMAND_DELETE:
         default:
-                begin_stop(handle, command);
-                break;
+                return begin_stop_and_invalidate(handle, command);
         }
+}
+
+/* A loop: thousands may wait for one stop and have nothing to do after it. */
+static void begin_next_and_invalidate(ProcessHandle *handle) {
+        Command *command;
+
+        do {
+                command = handle->commands.head ? handle->commands.head->data : NULL;
+        } while (command && !command->begun && begin_and_invalidate(handle, command));
 }
 
 void command_submit_and_invalidate(ProcessHandle *handle, Command *command) {

@@ -159,6 +159,30 @@ class BadInput(harness.Case):
     def test_name_with_control_characters(self):
         self.refused(['InvalidConfig'], self.sleeper('other.sh'), name='a\x1b[31mb', mentions='name')
 
+    def test_bytes_and_maps_that_cannot_be(self):
+        script = self.sleeper('other.sh')
+        nested = V('s', 'x')
+        for _ in range(100):
+            nested = V('v', nested)
+        with_nul = V('ay', b'a\0b')
+        for key, value, said in (
+                ('args', V('aay', [b'good', b'a\0b']), 'NUL'), ('name', with_nul, 'NUL'),
+                ('env', V('a{sv}', {'A': with_nul}), 'NUL'), ('caller_env', V('a{sv}', {'A': with_nul}), 'NUL'),
+                ('name', V('ay', b'\xff'), 'UTF-8'), ('namespace', V('ay', b'\xff'), 'UTF-8'),
+                ('cwd', V('ay', b'/\xff'), 'UTF-8'), ('kill_timeout', V('ay', b'\xff'), 'kill_timeout'),
+                ('env', V('a{ss}', [('A', '1'), ('A', '2')]), 'stands twice'),
+                ('env', V('a{ss}', {'A': 'x' * (10 << 20)}), "env.'A'"),
+                ('caller_env', V('a{ss}', {'A': 'x' * (10 << 20)}), "env.'A'"),
+                ('env', V('a{ss}', {f'V{number}': '' for number in range(100000)}), 'env'),
+                ('env', V('a{is}', {1: 'x'}), 'strings'), ('env', V('a{sv}', {'A': V('ay', b'\xff'), 'B=': V('i', 1)}), 'B='),
+                ('args', nested, 'args')):
+            with self.subTest(f'{key}={str(value)[:60]}'):
+                self.refused(['InvalidConfig', 'InvalidData', 'LimitExceeded', INVALID_ARGS], script,
+                             mentions=(key, said), **{'name': 'other', key: value})
+        twice = [('name', V('s', 'one')), ('name', V('s', 'two'))]
+        self.assert_dbus_error([INVALID_ARGS, 'InvalidConfig'], self.client.manager_call, 'Start', 'sa{sv}', script, twice,
+                               mentions=('name', 'stands twice'))
+
     # Files
 
     def test_missing_files(self):
@@ -245,6 +269,23 @@ class BadInput(harness.Case):
                 self.assert_dbus_error(['InvalidConfig', 'PartialFailure'], self.client.start_json, document,
                                        mentions=said)
 
+    def test_hostile_json_is_refused_with_the_key(self):
+        app = '{"apps": [{"script": "/bin/true",\n %s}]}'
+        for text, said in (
+                ('[' + '{"script": "/bin/true"},' * (10 << 20 >> 4) + '{}]', ('over 1048576 bytes',)),
+                ('[' + '0,' * 100000 + '0]', ('over 65536 values',)),
+                (app % ('"env": {"A": ' + '[' * 100000 + ']' * 100000 + '}'), ('line 2, column ', 'too deeply')),
+                (app % ('"env": {"A": ' + '{"A": ' * 100000), ('line 2, column ', 'too deeply')),
+                (app % '"env": {"A": "1", "\\u0041": "2"}', ('line 2', 'apps[0].env.A', 'stands twice')),
+                (app % '"args": ["a", "b\\u0000"]', ('line 2', 'apps[0].args[1]', 'NUL')),
+                (app % '"env": {"A\\u0000": "x"}', ('line 2', 'apps[0].env', 'NUL')),
+                (app % '"killTimeuot": 1', ('line 2', 'apps[0]', 'killTimeuot', 'did you mean "kill_timeout"?')),
+                ('{"aps": []}', ('aps', 'did you mean "apps"?'))):
+            with self.subTest(text[:60]):
+                error = self.assert_dbus_error(['InvalidConfig', 'InvalidData', 'LimitExceeded'], self.client.start_json,
+                                               text, mentions=said)
+                self.assertLess(len(error.message), 1000)
+
     def test_oversized_json(self):
         text = '{"script": "/bin/true", "args": ["' + 'x' * (20 << 20) + '"]}'
         self.assert_dbus_error(['InvalidConfig', 'InvalidData', 'LimitExceeded'], self.client.start_json, text)
@@ -278,6 +319,8 @@ class BadInput(harness.Case):
             good[:4] + struct.pack('<I', 0xfffffff0) + good[8:], good[:12] + struct.pack('<I', 0x7fffffff) + good[16:],
             dbus_wire.build(dbus_wire.METHOD_CALL, serial=1, raw_body=b'\xff' * 24, **build),
             dbus_wire.build(dbus_wire.METHOD_CALL, serial=1, raw_body=struct.pack('<I', 3) + b'\xff\xfe\xfd\0',
+                            **build),
+            dbus_wire.build(dbus_wire.METHOD_CALL, serial=1, raw_body=struct.pack('<I', 3) + b'a\0b\0' + bytes(8),
                             **build),
             dbus_wire.build(dbus_wire.METHOD_CALL, serial=1, raw_body=b'', **build),
             dbus_wire.build(dbus_wire.METHOD_CALL, serial=0, body=('nobody', {}), **build),

@@ -165,12 +165,42 @@ class Inherit:
         self.assertEqual(report['argv'][1:], args)
         self.assertEqual(report['cwd'], os.path.realpath(self.daemon.apps))
 
-    def test_bytes_that_are_no_text(self):
-        script = self.script('bytes.sh', '#!/bin/sh\nprintf %s "$1" >bytes.new\nmv bytes.new bytes\nexec sleep 1000\n')
-        self.client.start_one(script, name='bytes', cwd=self.daemon.apps, args=harness.V('aay', [b'\xff\xfe!']))
-        harness.wait_until(lambda: os.path.exists(self.path('bytes')), 'the argument arrived')
+    def assert_bytes(self, *lines):
+        """What the program of the next tests was given; its report is taken away."""
+        harness.wait_until(lambda: os.path.exists(self.path('bytes')), 'they arrived')
         with open(self.path('bytes'), 'rb') as file:
-            self.assertEqual(file.read(), b'\xff\xfe!')
+            self.assertEqual(file.read().splitlines(), list(lines))
+        os.unlink(self.path('bytes'))
+
+    def bytes_script(self):
+        return self.script('bytes.sh', '#!/bin/sh\nprintf "%s\\n" "$1" "$OWN" "$THEIRS" >bytes.new\nmv bytes.new bytes\n'
+                                       'exec sleep 1000\n')
+
+    def test_bytes_that_are_no_text(self):
+        given = (b'\xff\xfe!', b'own \x80', b'\xc3(')
+        caller = {'PATH': harness.V('s', '/usr/bin:/bin'), harness.MARK: harness.V('s', self.daemon.mark),
+                  'THEIRS': harness.V('ay', given[2])}
+        self.client.start_one(self.bytes_script(), name='bytes', cwd=self.daemon.apps,
+                              args=harness.V('aay', [given[0]]),
+                              env=harness.V('a{sv}', {'OWN': harness.V('ay', given[1])}),
+                              caller_env=harness.V('a{sv}', caller))
+        self.assert_bytes(*given)
+        self.client.restart('bytes')
+        self.assert_bytes(*given)
+        # what is kept in a file is the same
+        saved = self.client.manager_call('Save', 'sa{sv}', '', {})
+        self.client.delete('bytes')
+        self.client.manager_call('Resurrect', 'sa{sv}', saved, {})
+        self.assert_bytes(*given)
+
+    def test_bytes_of_pm2ctl(self):
+        given = (b'\xff\xfe!', b'own \x80', b'\xc3(')
+        words = [os.fsdecode(word) for word in given]
+        self.pm2ctl('start', self.bytes_script(), '--name', 'bytes', '--env', f'OWN={words[1]}', '--', words[0],
+                    env={'THEIRS': words[2]})
+        self.assert_bytes(*given)
+        self.pm2ctl('restart', 'bytes', '--update-env', env={'THEIRS': os.fsdecode(b'\xe0')})
+        self.assert_bytes(*given[:2], b'\xe0')
 
     def test_restart_without_update_env_keeps_the_environment(self):
         path, report = self.report(env={'A': 'first'})

@@ -246,7 +246,7 @@ static void test_attributes(void) {
 
 static void test_attributes_wrong(void) {
         static const char *const wrong[][2] = {
-                { "--env", "A" }, { "--env", "=x" },     { "--env", "A=\xff" },   { "--set", "x" },
+                { "--env", "A" }, { "--env", "=x" },     { "--env", "\xff=A" },   { "--set", "x" },
                 { "--set", "=" }, { "--set", "\xff=1" }, { "--timeout", "soon" },
         };
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {

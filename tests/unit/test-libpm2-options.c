@@ -103,7 +103,7 @@ static void test_refused(void) {
         g_assert_cmpint(pm2_options_new(&options), ==, 0);
         g_assert_cmpint(pm2_options_set_bool(options, "", true), ==, -EINVAL);
         g_assert_cmpint(pm2_options_set_string(options, "\xff", "x"), ==, -EINVAL);
-        static const char *const wrong[] = { "A", "=x", "B=\xff" };
+        static const char *const wrong[] = { "A", "=x", "\xff=B" };
         for (size_t i = 0; i < ELEMENTS(wrong); i++) {
                 const char *const map[] = { "OK=1", wrong[i], NULL };
                 g_assert_cmpint(pm2_options_set_map(options, "env", map), ==, -EINVAL);
@@ -135,11 +135,43 @@ static void test_bytes(void) {
         assert_message(message, "{\"s\":\"\xef\xbf\xbd\x61\",\"v\":[\"ok\",\"\xef\xbf\xbd\"]}");
 }
 
+/* So do the values of a map, each that is not; its names cannot. */
+static void test_bytes_of_map(void) {
+        _cleanup_options_ pm2_options *options = NULL;
+        _cleanup_bus_message_ sd_bus_message *message = new_message();
+        const char *const map[] = { "A=\xff=", "B=b", NULL };
+        const char *key = NULL, *text = NULL;
+        const void *bytes = NULL;
+        size_t size = 0;
+
+        g_assert_cmpint(pm2_options_new(&options), ==, 0);
+        g_assert_cmpint(pm2_options_set_map(options, "m", map), ==, 0);
+        g_assert_cmpint(options_append(options, message), >=, 0);
+        g_assert_cmpint(sd_bus_message_seal(message, 1, 0), >=, 0);
+        g_assert_cmpint(sd_bus_message_rewind(message, true), >=, 0);
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'a', "{sv}"), >, 0);
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'e', "sv"), >, 0);
+        g_assert_cmpint(sd_bus_message_skip(message, "s"), >=, 0);
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'v', "a{sv}"), >, 0);
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'a', "{sv}"), >, 0);
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'e', "sv"), >, 0);
+        g_assert_cmpint(sd_bus_message_read(message, "s", &key), >, 0);
+        g_assert_cmpstr(key, ==, "A");
+        g_assert_cmpint(sd_bus_message_enter_container(message, 'v', "ay"), >, 0);
+        g_assert_cmpint(sd_bus_message_read_array(message, 'y', &bytes, &size), >, 0);
+        g_assert_cmpmem(bytes, size, "\xff=", 2);
+        g_assert_cmpint(sd_bus_message_exit_container(message), >=, 0);
+        g_assert_cmpint(sd_bus_message_exit_container(message), >=, 0);
+        g_assert_cmpint(sd_bus_message_read(message, "{sv}", &key, "s", &text), >, 0);
+        g_assert_cmpstr(key, ==, "B");
+        g_assert_cmpstr(text, ==, "b");
+}
+
 static void test_environment(void) {
         _cleanup_options_ pm2_options *options = NULL;
         char first[] = "A=1", second[] = "A=2", no_assignment[] = "X", no_key[] = "=C:=x",
-             bytes[] = "B=\xff", last[] = "Z=ü";
-        char *environment[] = { first, no_assignment, second, no_key, bytes, last, NULL };
+             no_name[] = "B\xff=x", last[] = "Z=ü";
+        char *environment[] = { first, no_assignment, second, no_key, no_name, last, NULL };
 
         g_assert_cmpint(pm2_options_new(&options), ==, 0);
         g_assert_cmpint(options_set_environment(options, "caller_env", environment), ==, 0);
@@ -236,6 +268,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/libpm2/options/replace-and-copy", test_replace_and_copy);
         g_test_add_func("/libpm2/options/refused", test_refused);
         g_test_add_func("/libpm2/options/bytes", test_bytes);
+        g_test_add_func("/libpm2/options/bytes-of-map", test_bytes_of_map);
         g_test_add_func("/libpm2/options/environment", test_environment);
         g_test_add_func("/libpm2/value-bus/types", test_read_types);
         g_test_add_func("/libpm2/value-bus/bytes", test_read_bytes);

@@ -101,6 +101,11 @@ static void test_lines(void) {
                     "a: 1\n",
                     "{\"a\":1}");
         assert_json("--- # one\na: 1\n...\n", "\n{\"a\":1}");
+        /* What is not there stands on the last line, not behind it. */
+        assert_json("\n---", "\nnull");
+        assert_json("- a\r\n-", "[\"a\",\nnull]");
+        assert_json("- a\xc2\x85- b\xe2\x80\xa8-", "[\"a\",\n\"b\",\nnull]");
+        assert_json("- a\n-\n", "[\"a\",\nnull]");
 }
 
 static void test_aliases(void) {

@@ -96,7 +96,7 @@ int pm2_options_new(pm2_options **ret);
 pm2_options *pm2_options_free(pm2_options *options);
 
 /* Set an option, replacing an earlier value of this key. All is copied. Strings that are not UTF-8 are
- * sent as bytes. -EINVAL: the key is empty or not UTF-8, or a map's assignment is; -ENOMEM. */
+ * sent as bytes. -EINVAL: the key is empty or not UTF-8, or that of a map's assignment is; -ENOMEM. */
 int pm2_options_set_string(pm2_options *options, const char *key, const char *value);
 int pm2_options_set_bool(pm2_options *options, const char *key, bool value);
 int pm2_options_set_int(pm2_options *options, const char *key, int64_t value);
