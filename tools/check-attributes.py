@@ -103,6 +103,10 @@ def code(words, separator=' '):
 def value_range(row):
     if row['kind'] == 'duration':
         return f'{int(row["minimum"]) // 1000} to {int(row["maximum"]) // 1000} ms'
+    if row['kind'] == 'percent':
+        return f'{int(row["minimum"]) // 10000} to {int(row["maximum"]) // 10000} %'
+    if row['kind'] == 'score':
+        return f'{int(row["minimum"]) - (1 << 64)} to {row["maximum"]}'
     if row['kind'] in ('number', 'size', 'exit-codes'):
         return f'{row["minimum"]} to {row["maximum"]}'
     unit = {'string': 'bytes', 'path': 'bytes', 'strings': 'words', 'environment': 'variables',

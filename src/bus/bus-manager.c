@@ -57,6 +57,18 @@ static int manager_method_send_signal(sd_bus_message *message, void *userdata, s
         return r < 0 ? r : bus_request_send_signal(userdata, message, target, signal_name, error);
 }
 
+static int manager_method_set_properties(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_set_properties, error);
+}
+
+static int manager_method_freeze(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_freeze, error);
+}
+
+static int manager_method_thaw(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_thaw, error);
+}
+
 static int manager_method_save(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *path;
         int r = sd_bus_message_read(message, "s", &path);

@@ -195,8 +195,8 @@ static int write_signal_number(sd_bus_message *reply, const Process *process) {
         return sd_bus_message_append(reply, "i", process->exit_status.signal);
 }
 
-static int write_empty(sd_bus_message *reply, const Process *process) {
-        return sd_bus_message_append(reply, "s", "");
+static int write_status_text(sd_bus_message *reply, const Process *process) {
+        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : "");
 }
 
 static int write_false(sd_bus_message *reply, const Process *process) {
@@ -234,7 +234,7 @@ static const Property properties[] = {
         { "LastReason", 's', FIELD(reason), .changes = CHANGE_REASON },
         { "Unit", 's', FIELD(unit), .changes = CHANGE_GROUP },
         { "ControlGroup", 's', FIELD(control_group), .changes = CHANGE_GROUP },
-        { "StatusText", .write = write_empty },
+        { "StatusText", .write = write_status_text, .changes = CHANGE_FROZEN },
         { "Watching", .write = write_false },
         { "NextRestart", 't', FIELD(next_restart_realtime_usec), .changes = CHANGE_NEXT_RESTART },
 };

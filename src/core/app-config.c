@@ -44,6 +44,12 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_EXIT_CODES:
                 memset(attribute_field(config, attribute), 0, sizeof(config->stop_exit_codes));
                 break;
+        case ATTRIBUTE_SCORE:
+                *(int64_t *) attribute_field(config, attribute) = OOM_SCORE_KEPT;
+                break;
+        case ATTRIBUTE_LIMITS:
+                g_clear_pointer((ResourceLimits **) attribute_field(config, attribute), g_free);
+                break;
         case ATTRIBUTE_KEPT:
                 if (config->kept) {
                         value_remove(config->kept, attribute->name);
@@ -54,6 +60,7 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_DURATION:
         case ATTRIBUTE_SIGNAL:
         case ATTRIBUTE_SIZE:
+        case ATTRIBUTE_PERCENT:
         case ATTRIBUTE_OFF:
         case _ATTRIBUTE_TYPE_MAX:
         default:
@@ -198,6 +205,13 @@ static Value *kept_to_value(const AppConfig *config, const Attribute *attribute)
         return value ? value_copy(value) : value_new_null();
 }
 
+static Value *percent_to_value(uint64_t usec) {
+        if (usec % USEC_PER_PERCENT == 0) {
+                return value_new_int((int64_t) (usec / USEC_PER_PERCENT));
+        }
+        return value_new_double((double) usec / USEC_PER_PERCENT);
+}
+
 Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
         const void *field = attribute_field(config, attribute);
 
@@ -219,6 +233,14 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
                 }
                 return value_new_double((double) usec / (double) USEC_PER_MSEC);
         }
+        case ATTRIBUTE_PERCENT:
+                return percent_to_value(*(const uint64_t *) field);
+        case ATTRIBUTE_SCORE: {
+                int64_t score = *(const int64_t *) field;
+                return score == OOM_SCORE_KEPT ? value_new_null() : value_new_int(score);
+        }
+        case ATTRIBUTE_LIMITS:
+                return resource_limits_to_value(*(ResourceLimits *const *) field);
         case ATTRIBUTE_SIGNAL:
                 return value_new_string(signal_to_name(*(const int *) field));
         case ATTRIBUTE_STRINGS:

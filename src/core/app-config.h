@@ -4,6 +4,7 @@
 #include "core/environment-filter.h"
 #include "core/environment.h"
 #include "core/error.h"
+#include "core/resource-limits.h"
 #include "core/value.h"
 
 #include <stdbool.h>
@@ -13,6 +14,8 @@ enum {
         GIVEN_WORDS = 2,
         EXIT_CODE_WORDS = 4, /* a bit for each code, 0 to 255 */
 };
+
+#define OOM_SCORE_KEPT INT64_MIN
 
 /* What the user declares about an app. Every field is one row of the attribute table in
  * app-attributes.c: decoders, messages, defaults and the manual come from there. */
@@ -50,7 +53,15 @@ typedef struct AppConfig {
         char *error_file;
         char *pid_file;
         bool merge_logs;
-        Value *kept; /* map: attributes of PM2 that have no effect here; NULL: none is given */
+        uint64_t memory_max_bytes; /* this and the next five: 0 is none */
+        uint64_t memory_high_bytes;
+        uint64_t cpu_quota_usec; /* in each second */
+        uint64_t cpu_weight;
+        uint64_t io_weight;
+        uint64_t tasks_max;
+        int64_t oom_score_adjust; /* OOM_SCORE_KEPT: as we have it ourselves */
+        ResourceLimits *limits;   /* NULL: none */
+        Value *kept;              /* map: attributes of PM2 that have no effect here; NULL: none is given */
 } AppConfig;
 
 typedef enum AttributeType {
@@ -65,6 +76,9 @@ typedef enum AttributeType {
         ATTRIBUTE_SIZE,       /* bytes, or a number with K, M, G, T: powers of 1024 */
         ATTRIBUTE_EXIT_CODES, /* one or several of 0 to 255 */
         ATTRIBUTE_FILTER,     /* of the caller's environment */
+        ATTRIBUTE_PERCENT,    /* "150%" or 150, of one core; kept as µs in each second */
+        ATTRIBUTE_SCORE,      /* a whole number that may be negative; minimum and maximum are cast */
+        ATTRIBUTE_LIMITS,     /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
         ATTRIBUTE_OFF,        /* not supported: only what asks for nothing is taken, and nothing is kept */
         ATTRIBUTE_KEPT,       /* of PM2, without effect: any value is kept and told back */
         _ATTRIBUTE_TYPE_MAX,
@@ -81,6 +95,8 @@ typedef struct Attribute {
                                * words that it takes, NULL: false, 0 and all that is empty */
         const char *help;     /* one sentence for the manual */
         bool lines;           /* a string that may have several: a command */
+        bool or_zero;         /* 0 is taken too, though it is below the minimum: none */
+        bool live;            /* a change takes effect on what runs: SetProperties takes it */
 } Attribute;
 
 /* The table, in the order of the manual. */

@@ -98,6 +98,10 @@ const char *attribute_type_to_text(AttributeType type) {
                 [ATTRIBUTE_SIZE] = "a size (bytes, or a number with K, M, G or T)",
                 [ATTRIBUTE_EXIT_CODES] = "an exit code, or an array of them",
                 [ATTRIBUTE_FILTER] = "true or false, the name of a variable, or an array of parts of names",
+                [ATTRIBUTE_PERCENT] = "percent of one core (a number, or \"150%\")",
+                [ATTRIBUTE_SCORE] = "a whole number",
+                [ATTRIBUTE_LIMITS] = "an object of resource limits (each a number, \"infinity\" or "
+                                     "\"soft:hard\")",
                 [ATTRIBUTE_OFF] = "not supported",
                 [ATTRIBUTE_KEPT] = "anything",
         };
@@ -111,8 +115,9 @@ const char *attribute_type_to_name(AttributeType type) {
                 [ATTRIBUTE_DURATION] = "duration", [ATTRIBUTE_SIGNAL] = "signal",
                 [ATTRIBUTE_STRINGS] = "strings",   [ATTRIBUTE_ENVIRONMENT] = "environment",
                 [ATTRIBUTE_SIZE] = "size",         [ATTRIBUTE_EXIT_CODES] = "exit-codes",
-                [ATTRIBUTE_FILTER] = "filter",     [ATTRIBUTE_OFF] = "off",
-                [ATTRIBUTE_KEPT] = "kept",
+                [ATTRIBUTE_FILTER] = "filter",     [ATTRIBUTE_PERCENT] = "percent",
+                [ATTRIBUTE_SCORE] = "score",       [ATTRIBUTE_LIMITS] = "limits",
+                [ATTRIBUTE_OFF] = "off",           [ATTRIBUTE_KEPT] = "kept",
         };
         return names[type];
 }

@@ -37,19 +37,40 @@ static int refuse(const Attribute *attribute, const Value *value, Error *error) 
                         got);
 }
 
+static bool is_in_range(const Attribute *attribute, uint64_t number) {
+        return (number == 0 && attribute->or_zero) ||
+               (number >= attribute->minimum && number <= attribute->maximum);
+}
+
 static int refuse_range(const Attribute *attribute, const Value *value, Error *error) {
         g_autofree char *got = value_describe(value);
-        uint64_t unit = attribute->type == ATTRIBUTE_DURATION ? USEC_PER_MSEC : 1;
+        bool duration = attribute->type == ATTRIBUTE_DURATION,
+             percent = attribute->type == ATTRIBUTE_PERCENT;
+        uint64_t unit = duration ? USEC_PER_MSEC : percent ? USEC_PER_PERCENT : 1;
+
+        if (attribute->type == ATTRIBUTE_SCORE) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: %s is out of range, it must be %" PRId64 " to %" PRId64,
+                                attribute->name,
+                                got,
+                                (int64_t) attribute->minimum,
+                                (int64_t) attribute->maximum);
+        }
 
         return error_set(
                         error,
                         ERROR_INVALID_CONFIG,
-                        "%s: %s is out of range, it must be %" PRIu64 " to %" PRIu64 "%s",
+                        "%s: %s is out of range, it must be %" PRIu64 " to %" PRIu64 "%s%s",
                         attribute->name,
                         got,
                         attribute->minimum / unit,
                         attribute->maximum / unit,
-                        attribute->type == ATTRIBUTE_DURATION ? " ms" : "");
+                        duration  ? " ms"
+                        : percent ? "%"
+                                  : "",
+                        attribute->or_zero ? ", or 0 for none" : "");
 }
 
 static bool has_control_character(const char *text) {
@@ -114,8 +135,7 @@ static int set_number(AppConfig *config, const Attribute *attribute, const Value
         if (r == -EINVAL) {
                 return refuse(attribute, value, error);
         }
-        if (r < 0 || number < 0 || (uint64_t) number < attribute->minimum ||
-            (uint64_t) number > attribute->maximum) {
+        if (r < 0 || number < 0 || !is_in_range(attribute, (uint64_t) number)) {
                 return refuse_range(attribute, value, error);
         }
         *(uint64_t *) attribute_field(config, attribute) = (uint64_t) number;
@@ -130,7 +150,7 @@ static int set_duration(AppConfig *config, const Attribute *attribute, const Val
         if (r == -EINVAL) {
                 return refuse(attribute, value, error);
         }
-        if (r < 0 || usec < attribute->minimum || usec > attribute->maximum) {
+        if (r < 0 || !is_in_range(attribute, usec)) {
                 return refuse_range(attribute, value, error);
         }
         *(uint64_t *) attribute_field(config, attribute) = usec;
@@ -301,7 +321,7 @@ static int set_size(AppConfig *config, const Attribute *attribute, const Value *
         if (r == -EINVAL) {
                 return refuse(attribute, value, error);
         }
-        if (r < 0 || bytes < attribute->minimum || bytes > attribute->maximum) {
+        if (r < 0 || !is_in_range(attribute, bytes)) {
                 return refuse_range(attribute, value, error);
         }
         *(uint64_t *) attribute_field(config, attribute) = bytes;
@@ -391,6 +411,110 @@ static int set_filter(AppConfig *config, const Attribute *attribute, const Value
         return 0;
 }
 
+static int set_percent(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value->kind == VALUE_BOOL ? NULL : value_to_text(value);
+        char *end = NULL;
+
+        if (!text || !g_ascii_isdigit(text[0])) {
+                return refuse(attribute, value, error);
+        }
+        double percent = g_ascii_strtod(text, &end);
+        if ((*end && strcmp(end, "%") != 0) || strpbrk(text, "xXnN")) {
+                return refuse(attribute, value, error);
+        }
+        if (!(percent * USEC_PER_PERCENT <= (double) attribute->maximum) ||
+            !is_in_range(attribute, (uint64_t) (percent * USEC_PER_PERCENT + 0.5))) {
+                return refuse_range(attribute, value, error);
+        }
+        *(uint64_t *) attribute_field(config, attribute) = (uint64_t) (percent * USEC_PER_PERCENT + 0.5);
+        return 0;
+}
+
+static int set_score(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autofree char *text = value->kind == VALUE_BOOL ? NULL : value_to_text(value);
+        int64_t number = 0;
+        int r = text ? parse_int64(text, &number) : -EINVAL;
+
+        if (r == -EINVAL) {
+                return refuse(attribute, value, error);
+        }
+        if (r < 0 || number < (int64_t) attribute->minimum || number > (int64_t) attribute->maximum) {
+                return refuse_range(attribute, value, error);
+        }
+        *(int64_t *) attribute_field(config, attribute) = number;
+        return 0;
+}
+
+static int add_limit(
+                const Attribute *attribute,
+                const char *name,
+                const char *text,
+                ResourceLimits *limits,
+                Error *error) {
+        int resource = resource_from_name(name);
+
+        if (resource < 0) {
+                g_autofree char *quoted = error_quote(name);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: %s is no resource (nofile, nproc, core, memlock, as, stack...)",
+                                attribute->name,
+                                quoted);
+        }
+        int r = text ? resource_limit_parse(resource, text, &limits->of[resource]) : -EINVAL;
+        if (r < 0) {
+                g_autofree char *quoted = text ? error_quote(text) : g_strdup("this value");
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s.%s: %s %s",
+                                attribute->name,
+                                resource_name(resource),
+                                quoted,
+                                r == -ERANGE ? "is out of range, or its soft limit is over the hard one"
+                                             : "is no limit: expected a number, \"infinity\" or "
+                                               "\"soft:hard\"");
+        }
+        return 0;
+}
+
+static int set_limits(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        ResourceLimits limits = { 0 };
+        int r = 0;
+
+        if (value->kind == VALUE_STRING) { /* as command lines have it */
+                g_auto(GStrv) words = g_strsplit_set(value->string, " ,", -1);
+                for (char **word = words; r >= 0 && *word; word++) {
+                        char *equals = strchr(*word, '=');
+                        if (equals) {
+                                *equals = '\0';
+                        }
+                        r = **word || equals ? add_limit(attribute,
+                                                         *word,
+                                                         equals ? equals + 1 : NULL,
+                                                         &limits,
+                                                         error)
+                                             : 0;
+                }
+        } else if (value->kind == VALUE_MAP) {
+                for (guint i = 0; r >= 0 && i < value->entries->len; i++) {
+                        const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
+                        bool scalar = entry->value->kind != VALUE_BOOL;
+                        g_autofree char *text = scalar ? value_to_text(entry->value) : NULL;
+                        r = add_limit(attribute, entry->key, text, &limits, error);
+                }
+        } else {
+                r = refuse(attribute, value, error);
+        }
+        if (r >= 0) {
+                ResourceLimits **field = attribute_field(config, attribute);
+                g_free(*field);
+                *field = g_memdup2(&limits, sizeof(limits));
+        }
+        return r;
+}
+
 static bool asks_for_nothing(const Attribute *attribute, const Value *value) {
         g_autofree char *text = value_to_text(value);
 
@@ -439,8 +563,9 @@ static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
         [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
         [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
         [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
-        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_OFF] = set_off,
-        [ATTRIBUTE_KEPT] = set_kept,
+        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_PERCENT] = set_percent,
+        [ATTRIBUTE_SCORE] = set_score,       [ATTRIBUTE_LIMITS] = set_limits,
+        [ATTRIBUTE_OFF] = set_off,           [ATTRIBUTE_KEPT] = set_kept,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

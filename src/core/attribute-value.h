@@ -5,6 +5,10 @@
 
 /* Between app-config.c and its setters. */
 
+enum {
+        USEC_PER_PERCENT = 10000, /* of a second */
+};
+
 /* Where an attribute has its field. */
 void *attribute_field(const AppConfig *config, const Attribute *attribute);
 

@@ -85,6 +85,14 @@ void process_configure(Process *process, AppConfig *config, Environment *caller_
         process->changes |= CHANGE_CONFIG;
 }
 
+void process_set_config(Process *process, AppConfig *config) {
+        AppConfig *old_config = process->config;
+
+        process->config = app_config_ref(config);
+        app_config_unref(old_config);
+        process->changes |= CHANGE_CONFIG;
+}
+
 int process_step(Process *process, ProcessInput input) {
         const Transition *transition = process_transition(process->state, input);
 
@@ -102,6 +110,13 @@ void process_set_pid(Process *process, pid_t pid) {
         if (process->pid != pid) {
                 process->pid = pid;
                 process->changes |= CHANGE_PID;
+        }
+}
+
+void process_set_frozen(Process *process, bool frozen) {
+        if (process->frozen != frozen) {
+                process->frozen = frozen;
+                process->changes |= CHANGE_FROZEN;
         }
 }
 

@@ -20,6 +20,7 @@ typedef enum ProcessChange {
         CHANGE_GROUP = 1 << 7,
         CHANGE_NEXT_RESTART = 1 << 8,
         CHANGE_CONFIG = 1 << 9, /* whatever follows from the app config */
+        CHANGE_FROZEN = 1 << 10,
 } ProcessChange;
 
 /* One supervised instance of an app. Only process.c writes it; the manager's own side of it (child, timers,
@@ -44,7 +45,8 @@ typedef struct Process {
         char *version; /* of the package that the script is in, else "N/A" */
 
         ProcessState state;
-        pid_t pid; /* 0: no main process */
+        bool frozen; /* its processes stand still */
+        pid_t pid;   /* 0: no main process */
         uint32_t restart_count;
         uint32_t unstable_restarts;
         uint64_t created_realtime_usec;
@@ -85,11 +87,15 @@ void process_free(Process *process);
 /* Take a new config and what follows from it; the environment too, if it is not NULL. */
 void process_configure(Process *process, AppConfig *config, Environment *caller_env, ProcessPlan *plan);
 
+/* Take a config of which nothing follows that is not known already. */
+void process_set_config(Process *process, AppConfig *config);
+
 /* Feed an input to the state machine: the new state is stored and the actions to be performed are returned,
  * or -EINVAL for a pair that cannot be (nothing changes). */
 int process_step(Process *process, ProcessInput input);
 
 void process_set_pid(Process *process, pid_t pid);
+void process_set_frozen(Process *process, bool frozen);
 void process_set_started(Process *process, uint64_t realtime_usec, uint64_t boottime_usec);
 void process_set_exit_status(Process *process, ExitStatus status);
 void process_set_group(Process *process, const char *unit, const char *control_group);

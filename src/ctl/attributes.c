@@ -45,8 +45,8 @@ static int set_attribute(pm2_options *options, const char *attribute, const char
         return pm2_options_set_string(options, attribute, text);
 }
 
-/* --set KEY=VALUE; dashes in the key are as good as underscores. */
-static int set_any(pm2_options *options, const char *assignment, char **ret_message) {
+/* Dashes in the key are as good as underscores. */
+int attributes_add_assignment(const char *assignment, pm2_options *options, char **ret_message) {
         const char *equals = strchr(assignment, '=');
 
         if (!equals || equals == assignment) {
@@ -87,7 +87,7 @@ int attributes_add_app(const Arguments *arguments, pm2_options *options, char **
                 } else if (spec->attribute) {
                         r = set_attribute(options, spec->attribute, option->value);
                 } else if (strcmp(spec->name, "set") == 0) {
-                        r = set_any(options, option->value, ret_message);
+                        r = attributes_add_assignment(option->value, options, ret_message);
                 } else if (strcmp(spec->name, "env") == 0) {
                         g_ptr_array_add(environment, (gpointer) option->value);
                 } else if (strcmp(spec->name, "force") == 0) {

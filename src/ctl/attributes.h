@@ -12,5 +12,8 @@ int attributes_add_call(const Arguments *arguments, pm2_options *options, char *
 /* The attributes of an app, --env, --set, --update-env, --force, and the arguments behind "--". */
 int attributes_add_app(const Arguments *arguments, pm2_options *options, char **ret_message);
 
+/* One attribute as KEY=VALUE. */
+int attributes_add_assignment(const char *assignment, pm2_options *options, char **ret_message);
+
 /* The option that was given and sets something of an app, NULL if there is none: a JSON file has its own. */
 const OptionSpec *attributes_find_app(const Arguments *arguments);

@@ -458,6 +458,30 @@ PM2_EXPORT int pm2_send_signal(
         return change_target(client, "SendSignal", target, signal, options, ret_processes);
 }
 
+PM2_EXPORT int pm2_set_properties(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "SetProperties", target, NULL, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_freeze(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "Freeze", target, NULL, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_thaw(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "Thaw", target, NULL, options, ret_processes);
+}
+
 PM2_EXPORT int pm2_send_signal_to_process_name(
                 pm2_client *client, const char *signal, const char *name, pm2_value **ret_processes) {
         _cleanup_free_ char *target = NULL;

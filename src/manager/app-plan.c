@@ -288,8 +288,12 @@ int app_plan_make(
         g_auto(PlanContext) context = { .config = config, .user = user, .caller_env = caller_env };
 
         context.search_path = g_strdup(app_variable(&context, "PATH"));
+        int r = limits_check(manager, config, error);
+        if (r < 0) {
+                return r;
+        }
         manager_become_user(manager, user);
-        int r = plan_paths(&context, logs, pids, error);
+        r = plan_paths(&context, logs, pids, error);
         manager_become_self(manager);
         if (r >= 0) {
                 r = check_text(&context.plan, error);

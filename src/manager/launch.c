@@ -5,6 +5,7 @@
 #include "basic/cleanup.h"
 #include "basic/fault-point.h"
 #include "basic/log.h"
+#include "basic/macro.h"
 #include "core/file-names.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
@@ -47,6 +48,7 @@ static IsolationGroupSpec group_spec(ProcessHandle *handle) {
                 .unique_id = process->unique_id,
                 .name = process->config->name,
                 .uid = process->owner,
+                .limits = limits_of(process->config),
                 .on_empty = on_group_empty,
                 .on_placed = on_group_placed,
                 .userdata = handle,
@@ -79,6 +81,47 @@ static const char *path_or_null(const char *path) {
         return file_name_is_null(path) ? NULL : path;
 }
 
+static const int system_resources[RESOURCE_COUNT] = {
+        [RESOURCE_AS] = RLIMIT_AS,
+        [RESOURCE_CORE] = RLIMIT_CORE,
+        [RESOURCE_CPU] = RLIMIT_CPU,
+        [RESOURCE_DATA] = RLIMIT_DATA,
+        [RESOURCE_FSIZE] = RLIMIT_FSIZE,
+        [RESOURCE_LOCKS] = RLIMIT_LOCKS,
+        [RESOURCE_MEMLOCK] = RLIMIT_MEMLOCK,
+        [RESOURCE_MSGQUEUE] = RLIMIT_MSGQUEUE,
+        [RESOURCE_NICE] = RLIMIT_NICE,
+        [RESOURCE_NOFILE] = RLIMIT_NOFILE,
+        [RESOURCE_NPROC] = RLIMIT_NPROC,
+        [RESOURCE_RSS] = RLIMIT_RSS,
+        [RESOURCE_RTPRIO] = RLIMIT_RTPRIO,
+        [RESOURCE_RTTIME] = RLIMIT_RTTIME,
+        [RESOURCE_SIGPENDING] = RLIMIT_SIGPENDING,
+        [RESOURCE_STACK] = RLIMIT_STACK,
+};
+
+static Resource resource_of(int system_resource) {
+        int resource = 0;
+
+        while (resource < RESOURCE_COUNT && system_resources[resource] != system_resource) {
+                resource++;
+        }
+        return (Resource) resource;
+}
+
+static size_t list_limits(const AppConfig *config, ExecLimit *limits) {
+        size_t n = 0;
+
+        for (int i = 0; config->limits && i < RESOURCE_COUNT; i++) {
+                const ResourceLimit *limit = &config->limits->of[i];
+                if (limit->given) {
+                        limits[n++] = (ExecLimit){ system_resources[i],
+                                                   { .rlim_cur = limit->soft, .rlim_max = limit->hard } };
+                }
+        }
+        return n;
+}
+
 static int make_child(ProcessHandle *handle) {
         Process *process = handle->process;
         g_autoptr(Environment) own_environment = app_environment_make(handle->manager, process);
@@ -97,7 +140,13 @@ static int make_child(ProcessHandle *handle) {
                 .groups = owner->groups,
                 .n_groups = (size_t) owner->n_groups,
         };
+        ExecLimit limits[RESOURCE_COUNT];
+        int64_t score = process->config->oom_score_adjust;
+        g_autofree char *score_text = score == OOM_SCORE_KEPT ? NULL : g_strdup_printf("%" PRId64, score);
         ExecPlan plan = {
+                .limits = limits,
+                .n_limits = list_limits(process->config, limits),
+                .oom_score_adjust = score_text,
                 .path = main ? process->program : "/bin/sh",
                 .argv = argv,
                 .envp = envp,
@@ -190,7 +239,8 @@ int launch_placed(ProcessHandle *handle, int result) {
 static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
         [EXEC_STAGE_USER] = "user",         [EXEC_STAGE_CWD] = "cwd",
         [EXEC_STAGE_OUT_FILE] = "out_file", [EXEC_STAGE_ERROR_FILE] = "error_file",
-        [EXEC_STAGE_PID_FILE] = "pid_file", [EXEC_STAGE_EXECUTE] = "script",
+        [EXEC_STAGE_PID_FILE] = "pid_file", [EXEC_STAGE_OOM_SCORE] = "oom_score_adjust",
+        [EXEC_STAGE_LIMITS] = "limits",     [EXEC_STAGE_EXECUTE] = "script",
 };
 
 static const char *stage_value(const Process *process, ExecStage stage) {
@@ -205,6 +255,8 @@ static const char *stage_value(const Process *process, ExecStage stage) {
                 return process->pid_path;
         case EXEC_STAGE_EXECUTE:
                 return process->program;
+        case EXEC_STAGE_OOM_SCORE:
+        case EXEC_STAGE_LIMITS:
         case EXEC_STAGE_USER:
         case _EXEC_STAGE_MAX:
         default:
@@ -212,11 +264,37 @@ static const char *stage_value(const Process *process, ExecStage stage) {
         }
 }
 
+static int take_limit_failure(ProcessHandle *handle, const ExecReport *report) {
+        const AppConfig *config = handle->process->config;
+        bool score = report->stage == EXEC_STAGE_OOM_SCORE;
+        Resource resource = resource_of(report->resource);
+        const char *name = score ? "" : resource_name(resource);
+        g_autofree char *value = NULL;
+
+        if (score) {
+                value = g_strdup_printf("%" PRId64, config->oom_score_adjust);
+        } else if (name && config->limits) {
+                value = resource_limit_to_text(&config->limits->of[resource]);
+        }
+        return error_set(
+                        &handle->launch_error,
+                        ERROR_SPAWN_FAILED,
+                        "%s%s%s: %s: %s",
+                        score ? "oom_score_adjust" : "limits",
+                        score ? "" : ".",
+                        name ? name : "",
+                        value ? value : "",
+                        g_strerror(report->error));
+}
+
 static int take_failure(ProcessHandle *handle, const ExecReport *report) {
         bool known = report->stage >= 0 && report->stage < _EXEC_STAGE_MAX;
         ExecStage stage = known ? (ExecStage) report->stage : EXEC_STAGE_EXECUTE;
         g_autofree char *quoted = error_quote(stage_value(handle->process, stage));
 
+        if (stage == EXEC_STAGE_OOM_SCORE || stage == EXEC_STAGE_LIMITS) {
+                return take_limit_failure(handle, report);
+        }
         if (stage == EXEC_STAGE_EXECUTE && report->error == ENOENT &&
             access(handle->process->program, F_OK) == 0) { /* execve(2) */
                 return error_set(
@@ -292,9 +370,16 @@ static bool is_of_record(pid_t pid, const ProcessRecord *record) {
 static int find_main(const ProcessRecord *record) {
         _cleanup_close_ int pidfd = record->pid > 0 ? pidfd_open(record->pid, 0) : -EBADF;
 
+        ProcStat stat;
+
+        if (pidfd < 0 || proc_stat_read(record->pid, &stat) < 0 || stat.zombie ||
+            !is_of_record(record->pid, record)) {
+                return -ESRCH; /* or nobody's any more: a zombie is no more than its parent's */
+        }
         /* no fault point: signal 0 is a question */
-        if (pidfd < 0 || !is_of_record(record->pid, record) || pidfd_send_signal(pidfd, 0, NULL, 0) < 0) {
-                return -ESRCH;
+        int r = RET_NERRNO(pidfd_send_signal(pidfd, 0, NULL, 0));
+        if (r < 0) {
+                return r;
         }
         return steal_fd(&pidfd);
 }
@@ -316,9 +401,10 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
                 .main_pidfd = pidfd,
         };
 
-        if (process->control_group[0] || pidfd >= 0) {
+        if (process->control_group[0] || pidfd >= 0 || record->launched) {
                 (void) isolation_group_adopt(handle->manager->isolation, &spec, &adoption, &handle->group);
         }
+        process_set_frozen(process, handle->group && isolation_group_is_frozen(handle->group));
         if (pidfd >= 0 && watch_adopted(handle, pid, pidfd) >= 0) {
                 handle->child.pidfd = pidfd;
                 handle->child.pid = pid;

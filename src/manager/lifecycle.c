@@ -75,8 +75,17 @@ static void arm_timer(ProcessHandle *handle, uint64_t usec) {
         }
 }
 
+/* What stands still hears no signal. */
+static void thaw(ProcessHandle *handle) {
+        if (handle->process->frozen && handle->group) {
+                (void) isolation_group_freeze(handle->group, false);
+        }
+        process_set_frozen(handle->process, false);
+}
+
 /* The kill signal goes to everything, or without treekill to the main process alone. */
 static void signal_group(ProcessHandle *handle, int number, bool kill) {
+        thaw(handle);
         /* No group: it could not be adopted, the main process is all that is known. */
         if (!handle->process->config->treekill || !handle->group) {
                 if (handle->main_alive) {
@@ -91,6 +100,7 @@ static void signal_group(ProcessHandle *handle, int number, bool kill) {
 }
 
 static void kill_now(ProcessHandle *handle) {
+        thaw(handle);
         /* A child at its gate ends when that closes; SIGKILL is for what may have passed it. */
         handle->child.gate_fd = close_fd(handle->child.gate_fd);
         if (handle->main_alive) {
@@ -215,6 +225,7 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
 }
 
 static void on_gone_and_invalidate(ProcessHandle *handle) {
+        thaw(handle); /* what it leaves running, if that is meant */
         isolation_group_release(g_steal_pointer(&handle->group));
         process_set_group(handle->process, "", "");
         lifecycle_input_and_invalidate(handle, gone_choose_input(handle));

@@ -176,6 +176,11 @@ int app_plan_make(
 /* Put the id where PM2 has it in the names of files. */
 void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id);
 
+/* manager-limits.c */
+IsolationLimits limits_of(const AppConfig *config);
+/* NotSupported where a limit of the config cannot be had here. */
+int limits_check(const Manager *manager, const AppConfig *config, Error *error);
+
 /* app-environment.c */
 /* Without what must not reach an app: the service manager's variables and those of an enclosing PM2. */
 Environment *app_environment_clean(const Environment *environment);

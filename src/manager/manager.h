@@ -150,6 +150,27 @@ int manager_send_signal(
                 Operation **ret,
                 Error *error);
 
+/* Change attributes of what may run, without a restart; what takes one is refused. */
+int manager_set_properties(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+/* Let every process of an app stand still, and go on. */
+int manager_freeze(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+int manager_thaw(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+
 /* Save the caller's processes, and load what was saved; path "": the default place of the caller. Names that
  * are in the list are skipped. */
 int manager_save(Manager *manager, const ManagerCall *call, const char *path, Operation **ret, Error *error);

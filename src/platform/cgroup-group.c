@@ -153,6 +153,13 @@ void cgroup_hub_list_leftovers(const CgroupHub *hub, bool system, GPtrArray *lef
         }
 }
 
+bool cgroup_hub_has_controller(const CgroupHub *hub, const char *path, const char *controller) {
+        g_autofree char *folder = cgroup_hub_folder(hub, path);
+        _cleanup_close_ int fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 && cgroup_has_controller(fd, controller);
+}
+
 void cgroup_group_init(
                 CgroupGroup *group,
                 CgroupHub *hub,
@@ -163,6 +170,7 @@ void cgroup_group_init(
         group->hub = hub;
         group->watch = -1;
         group->folder_fd = -EBADF;
+        group->limits = spec->limits;
         group->cpu_fd = group->procs_fd = group->memory_fd = group->memory_stat_fd = group->main_statm_fd =
                         -EBADF;
         group->remove_and_invalidate = remove_and_invalidate;
@@ -186,6 +194,13 @@ int cgroup_group_open(CgroupGroup *group, const char *path) {
         group->base.path = g_strdup(path);
         (void) g_hash_table_insert(group->hub->groups, GINT_TO_POINTER(watch), group);
         return 0;
+}
+
+int cgroup_group_open_limited(CgroupGroup *group, const char *path) {
+        static const IsolationLimits none;
+
+        int r = cgroup_group_open(group, path);
+        return r < 0 ? r : cgroup_limits_apply(group->folder_fd, &group->limits, &none);
 }
 
 int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption) {
@@ -254,6 +269,41 @@ void cgroup_group_kill(IsolationGroup *base) {
         if (group->folder_fd >= 0) {
                 cgroup_kill(group->folder_fd, base->path);
         }
+}
+
+int cgroup_group_set_limits(
+                IsolationGroup *base,
+                const IsolationLimits *limits,
+                IsolationHandler handler,
+                void *userdata) {
+        CgroupGroup *group = (CgroupGroup *) base;
+        int r = 0;
+
+        if (group->folder_fd >= 0) { /* else it gets them with its folder */
+                r = cgroup_limits_apply(group->folder_fd, limits, &group->limits);
+        }
+        group->limits = *limits;
+        return r < 0 ? r : 1;
+}
+
+int cgroup_group_freeze(IsolationGroup *base, bool freeze) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+
+        return group->folder_fd < 0
+                               ? -ESRCH
+                               : CHANGE("group-freeze",
+                                        write_file(group->folder_fd, "cgroup.freeze", freeze ? "1" : "0"));
+}
+
+bool cgroup_group_is_frozen(const IsolationGroup *base) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+        _cleanup_close_ int fd =
+                        group->folder_fd < 0
+                                        ? -EBADF
+                                        : openat(group->folder_fd, "cgroup.freeze", O_RDONLY | O_CLOEXEC);
+        uint64_t frozen = 0;
+
+        return fd >= 0 && cgroup_read_number(fd, &frozen) >= 0 && frozen != 0;
 }
 
 /* Files that are read often stay open: 0.7 instead of 6 µs a read. Not when fds become scarce: see below. */

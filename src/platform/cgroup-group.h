@@ -14,7 +14,8 @@ struct CgroupGroup {
         CgroupHub *hub; /* weak */
         pid_t main_pid; /* 0: not placed yet, or reaped */
         char *label;    /* what the backend calls it; freed with it */
-        int folder_fd;  /* negative: it has none yet */
+        IsolationLimits limits;
+        int folder_fd; /* negative: it has none yet */
         int watch;
         bool placed;
         bool released;                                   /* lives on until its last process has gone */
@@ -31,6 +32,9 @@ void cgroup_hub_free(CgroupHub *hub);
 /* The path of a hierarchy's cgroup in the file system; freed by the caller. */
 char *cgroup_hub_folder(const CgroupHub *hub, const char *path);
 
+/* Whether the cgroup of a path in the hierarchy has a controller. */
+bool cgroup_hub_has_controller(const CgroupHub *hub, const char *path, const char *controller);
+
 /* What lies in the slices that backends with systemd use, see isolation_list_leftovers(). A user's slices
  * are in app.slice, as our own service is. */
 void cgroup_hub_list_leftovers(const CgroupHub *hub, bool system, GPtrArray *leftovers);
@@ -43,6 +47,8 @@ void cgroup_group_init(
                 void (*remove_and_invalidate)(CgroupGroup *group));
 /* Open the folder of a path in the hierarchy and watch it. */
 int cgroup_group_open(CgroupGroup *group, const char *path);
+/* The same for a new folder, whose limits are set. */
+int cgroup_group_open_limited(CgroupGroup *group, const char *path);
 /* The same for what an earlier supervisor made. */
 int cgroup_group_adopt(CgroupGroup *group, const IsolationAdoption *adoption);
 /* Stop watching and close. Does not free the group itself. */
@@ -54,6 +60,13 @@ void cgroup_group_main_exited(IsolationGroup *base);
 bool cgroup_group_is_empty(IsolationGroup *base);
 void cgroup_group_signal(IsolationGroup *base, int number);
 void cgroup_group_kill(IsolationGroup *base);
+int cgroup_group_set_limits(
+                IsolationGroup *base,
+                const IsolationLimits *limits,
+                IsolationHandler handler,
+                void *userdata);
+int cgroup_group_freeze(IsolationGroup *base, bool freeze);
+bool cgroup_group_is_frozen(const IsolationGroup *base);
 int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret);
 bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid);
 void cgroup_group_release(IsolationGroup *base);

@@ -39,14 +39,14 @@ static void reset_signals(void) {
         }
 }
 
-static void report(int result_fd, ExecStage stage, int error) {
-        ExecReport text = { .stage = (int32_t) stage, .error = error };
+static void report(int result_fd, ExecStage stage, int error, int resource) {
+        ExecReport text = { .stage = (int32_t) stage, .error = error, .resource = resource };
         ssize_t n = write(result_fd, &text, sizeof(text));
         (void) n;
 }
 
 static _Noreturn void fail(int result_fd, ExecStage stage, int error) {
-        report(result_fd, stage, error);
+        report(result_fd, stage, error, 0);
         _exit(CHILD_FAILED_STATUS);
 }
 
@@ -158,6 +158,17 @@ static int write_pid_file(const char *path) {
         return 0;
 }
 
+/* As the user who will have them: nobody gets more than that user may. Last, for they hold for us as well.
+ */
+static void set_limits(const ExecPlan *plan, int result_fd) {
+        for (size_t i = 0; i < plan->n_limits; i++) {
+                if (setrlimit(plan->limits[i].resource, &plan->limits[i].limit) < 0) {
+                        report(result_fd, EXEC_STAGE_LIMITS, errno, plan->limits[i].resource);
+                        _exit(CHILD_FAILED_STATUS);
+                }
+        }
+}
+
 _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) {
         sigset_t none;
         int error;
@@ -169,9 +180,18 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
                 _exit(EXEC_GATE_CLOSED_STATUS);
         }
         (void) setrlimit(RLIMIT_NOFILE, &plan->nofile);
+        /* Once it is another user, its files in /proc are root's; who may lower it is looked at when it
+         * writes. */
+        int score_fd = plan->oom_score_adjust ? open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC) : -1;
+        if (plan->oom_score_adjust && score_fd < 0) {
+                fail(result_fd, EXEC_STAGE_OOM_SCORE, errno);
+        }
         error = plan->user ? become_user(plan->user) : 0;
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_USER, error);
+        }
+        if (score_fd >= 0 && write(score_fd, plan->oom_score_adjust, strlen(plan->oom_score_adjust)) < 0) {
+                fail(result_fd, EXEC_STAGE_OOM_SCORE, errno);
         }
         if (chdir(plan->cwd) < 0) {
                 fail(result_fd, EXEC_STAGE_CWD, errno);
@@ -181,7 +201,8 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_PID_FILE, error);
         }
-        report(result_fd, EXEC_STAGE_EXECUTE, 0);
+        set_limits(plan, result_fd);
+        report(result_fd, EXEC_STAGE_EXECUTE, 0, 0);
         /* All signals are blocked: one that a supervisor left by dying waits, and is forgotten by this. */
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGPIPE, SIG_DFL);

@@ -16,6 +16,8 @@ typedef enum ExecStage {
         EXEC_STAGE_OUT_FILE,
         EXEC_STAGE_ERROR_FILE,
         EXEC_STAGE_PID_FILE,
+        EXEC_STAGE_OOM_SCORE,
+        EXEC_STAGE_LIMITS,
         EXEC_STAGE_EXECUTE,
         _EXEC_STAGE_MAX,
 } ExecStage;
@@ -24,7 +26,8 @@ typedef enum ExecStage {
  * succeeded; or what failed. End of file alone: it died before. */
 typedef struct ExecReport {
         int32_t stage;
-        int32_t error; /* errno; EXEC_NOT_REGULAR: the file is of another kind */
+        int32_t error;    /* errno; EXEC_NOT_REGULAR: the file is of another kind */
+        int32_t resource; /* of EXEC_STAGE_LIMITS */
 } ExecReport;
 
 enum {
@@ -39,6 +42,11 @@ typedef struct ExecUser {
         size_t n_groups;
 } ExecUser;
 
+typedef struct ExecLimit {
+        int resource;
+        struct rlimit limit;
+} ExecLimit;
+
 /* All pointers are read by the child in its copy of the parent's memory. */
 typedef struct ExecPlan {
         const char *path;
@@ -50,6 +58,9 @@ typedef struct ExecPlan {
         const char *pid_path;   /* NULL: none */
         const ExecUser *user;   /* NULL: stay who we are */
         struct rlimit nofile;   /* what the supervisor had before it raised its own */
+        const ExecLimit *limits;
+        size_t n_limits;
+        const char *oom_score_adjust; /* in decimal; NULL: as it is */
 } ExecPlan;
 
 /* Wait for a byte on gate_fd (end of file: exit), then become the program. Never returns. */

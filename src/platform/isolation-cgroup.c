@@ -72,7 +72,7 @@ static int cgroup_group_new(Isolation *base, const IsolationGroupSpec *spec, Iso
         g_autofree char *path = g_build_filename(isolation->path, group->cgroup.label, NULL);
         int r = RET_NERRNO(CHANGE("cgroup-mkdir", mkdirat(isolation->folder_fd, group->cgroup.label, 0755)));
         if (r >= 0 || r == -EEXIST) {
-                r = cgroup_group_open(&group->cgroup, path);
+                r = cgroup_group_open_limited(&group->cgroup, path);
         }
         if (r < 0) {
                 remove_folder_and_invalidate(&group->cgroup);
@@ -120,6 +120,10 @@ static void cgroup_main_exited(IsolationGroup *base) {
         cgroup_group_main_exited(base);
 }
 
+static bool cgroup_has(Isolation *base, const char *controller) {
+        return cgroup_enable_controller(((const CgroupIsolation *) base)->folder_fd, controller) >= 0;
+}
+
 static const IsolationOps cgroup_ops = {
         .name = "cgroup",
         .complete = true,
@@ -133,6 +137,10 @@ static const IsolationOps cgroup_ops = {
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,
         .kill = cgroup_group_kill,
+        .has_controller = cgroup_has,
+        .set_limits = cgroup_group_set_limits,
+        .freeze = cgroup_group_freeze,
+        .is_frozen = cgroup_group_is_frozen,
         .read_stat = cgroup_group_read_stat,
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,

@@ -64,7 +64,7 @@ static int open_folder(DelegatedIsolation *isolation, DelegatedGroup *group) {
             errno != EEXIST) {
                 return -errno;
         }
-        return cgroup_group_open(&group->cgroup, path);
+        return cgroup_group_open_limited(&group->cgroup, path);
 }
 
 static int move_in(DelegatedIsolation *isolation, DelegatedGroup *group) {
@@ -337,6 +337,13 @@ static void delegated_list_leftovers(const Isolation *base, GPtrArray *leftovers
         cgroup_hub_list_leftovers(isolation->hub, isolation->system, leftovers);
 }
 
+static bool delegated_has(Isolation *base, const char *controller) {
+        const DelegatedIsolation *isolation = (const DelegatedIsolation *) base;
+
+        return cgroup_hub_has_controller(
+                        isolation->hub, systemd_manager_cgroup(isolation->manager), controller);
+}
+
 static const IsolationOps delegated_ops = {
         .name = "group",
         .complete = true,
@@ -350,6 +357,10 @@ static const IsolationOps delegated_ops = {
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,
         .kill = cgroup_group_kill,
+        .has_controller = delegated_has,
+        .set_limits = cgroup_group_set_limits,
+        .freeze = cgroup_group_freeze,
+        .is_frozen = cgroup_group_is_frozen,
         .read_stat = cgroup_group_read_stat,
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,

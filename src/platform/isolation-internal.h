@@ -21,6 +21,14 @@ typedef struct IsolationOps {
         bool (*is_empty)(IsolationGroup *group);
         void (*signal)(IsolationGroup *group, int number);
         void (*kill)(IsolationGroup *group);
+        bool (*has_controller)(Isolation *isolation, const char *controller); /* NULL: it has none */
+        int (*set_limits)(
+                        IsolationGroup *group,
+                        const IsolationLimits *limits,
+                        IsolationHandler handler,
+                        void *userdata);                   /* NULL: as has_controller */
+        int (*freeze)(IsolationGroup *group, bool freeze); /* NULL: it cannot, and is_frozen too */
+        bool (*is_frozen)(const IsolationGroup *group);
         int (*read_stat)(IsolationGroup *group, IsolationStat *ret);
         bool (*has_pid)(IsolationGroup *group, pid_t pid);
         void (*release)(IsolationGroup *group);

@@ -187,8 +187,12 @@ static int none_adopt(
                 IsolationGroup **ret) {
         int r = none_group_new(base, spec, ret);
 
-        if (r >= 0 && adoption->main_pid > 0) {
-                NoneGroup *group = (NoneGroup *) *ret;
+        if (r < 0) {
+                return r;
+        }
+        NoneGroup *group = (NoneGroup *) *ret;
+        group->adopted = true;
+        if (adoption->main_pid > 0) {
                 orphans_add_known(group->isolation->orphans, adoption->main_pid);
                 group->session = adoption->main_pid;
                 group->main_pidfd = adoption->main_pidfd;

@@ -284,10 +284,36 @@ static int scope_place(IsolationGroup *base, pid_t pid, int pidfd) {
                 .slice = group->slice->unit,
                 .before = isolation->before,
                 .pid = pid,
+                .limits = group->cgroup.limits,
         };
 
         group->cgroup.main_pid = pid;
         group->request = systemd_manager_start_scope(isolation->manager, &properties, on_scope, group);
+        return 0;
+}
+
+static bool scope_has(Isolation *base, const char *controller) {
+        const ScopeIsolation *isolation = (const ScopeIsolation *) base;
+
+        return cgroup_hub_has_controller(
+                        isolation->hub, systemd_manager_cgroup(isolation->manager), controller);
+}
+
+/* By the service manager, which would write its own over ours. */
+static int scope_set_limits(
+                IsolationGroup *base,
+                const IsolationLimits *limits,
+                IsolationHandler handler,
+                void *userdata) {
+        ScopeGroup *group = (ScopeGroup *) base;
+        const ScopeIsolation *isolation = (const ScopeIsolation *) base->isolation;
+        IsolationLimits before = group->cgroup.limits;
+
+        group->cgroup.limits = *limits;
+        if (group->request && scope_request_set_limits(group->request, limits)) {
+                return 1;
+        }
+        systemd_manager_set_limits(isolation->manager, base->unit, limits, &before, handler, userdata);
         return 0;
 }
 
@@ -328,6 +354,10 @@ static const IsolationOps scope_ops = {
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,
         .kill = cgroup_group_kill,
+        .has_controller = scope_has,
+        .set_limits = scope_set_limits,
+        .freeze = cgroup_group_freeze,
+        .is_frozen = cgroup_group_is_frozen,
         .read_stat = cgroup_group_read_stat,
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,

@@ -116,6 +116,40 @@ void isolation_group_kill(IsolationGroup *group) {
         group->isolation->ops->kill(group);
 }
 
+const LimitRow *isolation_find_unsupported(Isolation *isolation, const IsolationLimits *limits) {
+        bool (*has_controller)(Isolation *, const char *) = isolation->ops->has_controller;
+
+        for (const LimitRow *row = limit_rows; row < limit_rows + LIMIT_ROWS; row++) {
+                if (limit_get(limits, row) > 0 &&
+                    (!has_controller || !has_controller(isolation, row->controller))) {
+                        return row;
+                }
+        }
+        return NULL;
+}
+
+int isolation_group_set_limits(
+                IsolationGroup *group,
+                const IsolationLimits *limits,
+                IsolationHandler handler,
+                void *userdata) {
+        const IsolationOps *ops = group->isolation->ops;
+
+        return ops->set_limits ? ops->set_limits(group, limits, handler, userdata) : -EOPNOTSUPP;
+}
+
+int isolation_group_freeze(IsolationGroup *group, bool freeze) {
+        const IsolationOps *ops = group->isolation->ops;
+
+        return ops->freeze ? ops->freeze(group, freeze) : -EOPNOTSUPP;
+}
+
+bool isolation_group_is_frozen(const IsolationGroup *group) {
+        const IsolationOps *ops = group->isolation->ops;
+
+        return ops->is_frozen && ops->is_frozen(group);
+}
+
 int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret) {
         return group->isolation->ops->read_stat(group, ret);
 }

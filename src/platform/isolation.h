@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "platform/cgroup-limits.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@ typedef struct IsolationGroupSpec {
         const char *unique_id; /* the value of the marker */
         const char *name;      /* of the app */
         uid_t uid;
+        IsolationLimits limits;
         /* Called from the loop, never from within a call of this interface: the last process went; the
          * process is in its place, or (negative errno) cannot be put there. */
         void (*on_empty)(void *userdata);
@@ -104,6 +107,26 @@ void isolation_group_signal(IsolationGroup *group, int number);
 
 /* SIGKILL to every process, also those that are being made. */
 void isolation_group_kill(IsolationGroup *group);
+
+/* Which of the limits cannot be had here, for want of its controller; NULL: all can. May hand controllers on
+ * to groups. */
+const LimitRow *isolation_find_unsupported(Isolation *isolation, const IsolationLimits *limits);
+
+/* result: 0 or a negative errno; -ESRCH: there is nothing any more that could be limited. */
+typedef void (*IsolationHandler)(void *userdata, int result);
+
+/* Change the limits of what runs. Returns 1 when that is done; 0: the handler will be called once, from the
+ * loop, whatever becomes of the group. */
+int isolation_group_set_limits(
+                IsolationGroup *group,
+                const IsolationLimits *limits,
+                IsolationHandler handler,
+                void *userdata);
+
+/* Let every process of it stand still, or go on. -EOPNOTSUPP: this backend cannot. */
+int isolation_group_freeze(IsolationGroup *group, bool freeze);
+/* Whether they stand still, or will soon. */
+bool isolation_group_is_frozen(const IsolationGroup *group);
 
 int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret);
 bool isolation_group_has_pid(IsolationGroup *group, pid_t pid);

@@ -24,32 +24,38 @@ struct SystemdManager {
         sd_event *event;
         bool system;
         sd_bus *bus; /* NULL: lost */
-        sd_bus_slot *job_slot, *lost_slot, *ping_slot, *list_slot;
+        sd_bus_slot *job_slot, *lost_slot, *probe_slot, *list_slot;
         UnitHandler list_handler;
         void *list_userdata;
         sd_event_source *reconnect_source;
         GQueue waiting;    /* of ScopeRequest */
         GHashTable *asked; /* unit -> ScopeRequest */
-        GQueue stopping;   /* of StopRequest: what is to be stopped and has not been answered */
+        GQueue changing;   /* of UnitRequest: what has not been answered */
         bool answered;     /* to the probe */
         int probe_result;
+        char *cgroup;
 };
 
 struct ScopeRequest {
         SystemdManager *manager; /* weak */
         char *unit, *description, *slice, *before;
         bool delegate;
+        IsolationLimits limits;
         pid_t pid;
         ScopeHandler handler;
         void *userdata;
         sd_bus_slot *slot;
 };
 
-typedef struct StopRequest {
+/* To stop a unit, or with a handler to change its limits. */
+typedef struct UnitRequest {
         SystemdManager *manager; /* weak */
         char *unit;
+        IsolationLimits limits, before;
+        ScopeHandler handler;
+        void *userdata;
         sd_bus_slot *slot; /* NULL: to be asked */
-} StopRequest;
+} UnitRequest;
 
 static void ask_next(SystemdManager *manager);
 static void reconnect_later(SystemdManager *manager);
@@ -97,7 +103,7 @@ static int on_start_reply(sd_bus_message *reply, void *userdata, sd_bus_error *r
 static void close_bus(SystemdManager *manager) {
         manager->job_slot = sd_bus_slot_unref(manager->job_slot);
         manager->lost_slot = sd_bus_slot_unref(manager->lost_slot);
-        manager->ping_slot = sd_bus_slot_unref(manager->ping_slot);
+        manager->probe_slot = sd_bus_slot_unref(manager->probe_slot);
         manager->list_slot = sd_bus_slot_unref(manager->list_slot);
         if (manager->bus) {
                 (void) sd_bus_detach_event(manager->bus);
@@ -117,10 +123,28 @@ static void requeue(SystemdManager *manager) {
                 g_queue_push_head(&manager->waiting, request);
         }
         g_hash_table_remove_all(manager->asked);
-        for (GList *item = manager->stopping.head; item; item = item->next) {
-                StopRequest *stop = item->data;
+        for (GList *item = manager->changing.head; item; item = item->next) {
+                UnitRequest *stop = item->data;
                 stop->slot = sd_bus_slot_unref(stop->slot);
         }
+}
+
+static int append_limits(
+                sd_bus_message *message, const IsolationLimits *limits, const IsolationLimits *before) {
+        int r = 0;
+
+        for (const LimitRow *row = limit_rows; r >= 0 && row < limit_rows + LIMIT_ROWS; row++) {
+                uint64_t number = limit_get(limits, row);
+                if (number != limit_get(before, row)) { /* all ones: infinity, and no weight */
+                        r = sd_bus_message_append(
+                                        message,
+                                        "(sv)",
+                                        row->property,
+                                        "t",
+                                        number > 0 ? number : UINT64_MAX);
+                }
+        }
+        return r;
 }
 
 static int append_properties(sd_bus_message *message, const ScopeRequest *request) {
@@ -148,6 +172,10 @@ static int append_properties(sd_bus_message *message, const ScopeRequest *reques
         }
         if (r >= 0 && request->delegate) {
                 r = sd_bus_message_append(message, "(sv)", "Delegate", "b", 1);
+        }
+        if (r >= 0) {
+                static const IsolationLimits none;
+                r = append_limits(message, &request->limits, &none);
         }
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
@@ -184,23 +212,71 @@ static int ask(SystemdManager *manager, ScopeRequest *request) {
         return r;
 }
 
-static void stop_request_free(void *data) {
-        StopRequest *stop = data;
+static void unit_request_free(void *data) {
+        UnitRequest *stop = data;
 
         (void) sd_bus_slot_unref(stop->slot);
         g_free(stop->unit);
         g_free(stop);
 }
 
-static int on_stop_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        StopRequest *stop = userdata;
+static int limits_result(const UnitRequest *request, const sd_bus_error *error) {
+        if (!error) {
+                return 0;
+        }
+        log_debug("%s: %s", request->unit, error->message);
+        bool gone = sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit");
+        return gone ? -ESRCH : -sd_bus_error_get_errno(error);
+}
 
-        (void) g_queue_remove(&stop->manager->stopping, stop);
-        stop_request_free(stop);
+static int on_unit_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        UnitRequest *stop = userdata;
+
+        sd_bus *bus = stop->manager->bus;
+        if (stop->handler && sd_bus_message_is_method_error(reply, NULL) &&
+            (!bus || sd_bus_is_open(bus) <= 0)) {
+                stop->slot = sd_bus_slot_unref(stop->slot); /* asked for again on the next bus */
+                return 0;
+        }
+        (void) g_queue_remove(&stop->manager->changing, stop);
+        if (stop->handler) {
+                stop->handler(stop->userdata, limits_result(stop, sd_bus_message_get_error(reply)));
+        }
+        unit_request_free(stop);
         return 0;
 }
 
-static int ask_to_stop(SystemdManager *manager, StopRequest *stop) {
+static int ask_for_limits(SystemdManager *manager, UnitRequest *request) {
+        _cleanup_bus_message_ sd_bus_message *message = NULL;
+
+        int r = sd_bus_message_new_method_call(
+                        manager->bus,
+                        &message,
+                        MANAGER_NAME,
+                        MANAGER_OBJECT,
+                        MANAGER_INTERFACE,
+                        "SetUnitProperties");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "sb", request->unit, 1);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "(sv)");
+        }
+        if (r >= 0) {
+                r = append_limits(message, &request->limits, &request->before);
+        }
+        if (r >= 0) {
+                r = sd_bus_message_close_container(message);
+        }
+        if (r < 0) {
+                return r;
+        }
+        /* no fault point: every start asks for them again, and a call that was cut is made again */
+        return sd_bus_call_async(
+                        manager->bus, &request->slot, message, on_unit_reply, request, CALL_TIMEOUT_USEC);
+}
+
+static int ask_to_stop(SystemdManager *manager, UnitRequest *stop) {
         _cleanup_bus_message_ sd_bus_message *message = NULL;
 
         int r = sd_bus_message_new_method_call(
@@ -214,23 +290,26 @@ static int ask_to_stop(SystemdManager *manager, StopRequest *stop) {
                                               manager->bus,
                                               &stop->slot,
                                               message,
-                                              on_stop_reply,
+                                              on_unit_reply,
                                               stop,
                                               CALL_TIMEOUT_USEC));
 }
 
 /* In the order in which it came, and before any scope that is asked for after it. */
-static void ask_stops(SystemdManager *manager) {
-        for (GList *item = manager->stopping.head; item && manager->bus; item = item->next) {
-                StopRequest *stop = item->data;
-                int r = stop->slot ? 0 : ask_to_stop(manager, stop);
+static void ask_changes(SystemdManager *manager) {
+        for (GList *item = manager->changing.head; item && manager->bus; item = item->next) {
+                UnitRequest *stop = item->data;
+                int r = 0;
+                if (!stop->slot) {
+                        r = stop->handler ? ask_for_limits(manager, stop) : ask_to_stop(manager, stop);
+                }
                 if (r < 0) {
                         (void) log_warning_errno(r, "cannot ask the service manager: %m");
                         close_bus(manager);
                         requeue(manager);
                 }
         }
-        if (!manager->bus && !g_queue_is_empty(&manager->stopping)) {
+        if (!manager->bus && !g_queue_is_empty(&manager->changing)) {
                 reconnect_later(manager);
         }
 }
@@ -275,17 +354,22 @@ static int on_lost(sd_bus_message *message, void *userdata, sd_bus_error *error)
         requeue(manager);
         manager->answered = true;
         manager->probe_result = -ECONNRESET;
-        ask_stops(manager);
+        ask_changes(manager);
         ask_next(manager);
         return 0;
 }
 
-static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+static int on_probe_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         SystemdManager *manager = userdata;
 
-        manager->ping_slot = sd_bus_slot_unref(manager->ping_slot);
+        manager->probe_slot = sd_bus_slot_unref(manager->probe_slot);
         manager->answered = true;
         manager->probe_result = -sd_bus_message_get_errno(reply);
+        if (manager->probe_result == 0) {
+                const char *cgroup;
+                manager->probe_result = sd_bus_message_read(reply, "v", "s", &cgroup);
+                manager->cgroup = manager->probe_result < 0 ? NULL : g_strdup(cgroup);
+        }
         return 0;
 }
 
@@ -332,7 +416,7 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
         if (!manager->bus) {
                 (void) open_bus(manager);
         }
-        ask_stops(manager);
+        ask_changes(manager);
         ask_next(manager);
         return 0;
 }
@@ -351,7 +435,7 @@ static void reconnect_later(SystemdManager *manager) {
 }
 
 /* No activation: a manager that does not run is none. */
-static int ping(SystemdManager *manager) {
+static int probe(SystemdManager *manager) {
         _cleanup_bus_message_ sd_bus_message *message = NULL;
 
         int r = sd_bus_message_new_method_call(
@@ -359,14 +443,18 @@ static int ping(SystemdManager *manager) {
                         &message,
                         MANAGER_NAME,
                         MANAGER_OBJECT,
-                        "org.freedesktop.DBus.Peer",
-                        "Ping");
+                        "org.freedesktop.DBus.Properties",
+                        "Get");
+        if (r >= 0) {
+                r = sd_bus_message_append(message, "ss", MANAGER_INTERFACE, "ControlGroup");
+        }
         if (r >= 0) {
                 r = sd_bus_message_set_auto_start(message, 0);
         }
         if (r >= 0) {
                 /* no fault point: a question */
-                r = sd_bus_call_async(manager->bus, &manager->ping_slot, message, on_pong, manager, 0);
+                r = sd_bus_call_async(
+                                manager->bus, &manager->probe_slot, message, on_probe_reply, manager, 0);
         }
         return r;
 }
@@ -379,10 +467,10 @@ int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, Sys
         manager->system = system;
         manager->asked = g_hash_table_new(g_str_hash, g_str_equal);
         g_queue_init(&manager->waiting);
-        g_queue_init(&manager->stopping);
+        g_queue_init(&manager->changing);
         int r = open_bus(manager);
         if (r >= 0) {
-                r = ping(manager);
+                r = probe(manager);
         }
         while (r >= 0 && !manager->answered && now_boottime_usec() < deadline_usec) {
                 r = sd_event_run(event, deadline_usec - now_boottime_usec());
@@ -399,10 +487,10 @@ int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, Sys
 }
 
 /* At the end of everything: a manager refuses what comes from somebody who has left the bus already. */
-static void wait_for_stops(SystemdManager *manager) {
+static void wait_for_changes(SystemdManager *manager) {
         uint64_t deadline_usec = now_boottime_usec() + LEAVE_TIMEOUT_USEC;
 
-        while (manager->bus && !g_queue_is_empty(&manager->stopping) &&
+        while (manager->bus && !g_queue_is_empty(&manager->changing) &&
                now_boottime_usec() < deadline_usec) {
                 int r = sd_bus_process(manager->bus, NULL);
                 if (r == 0) {
@@ -419,15 +507,22 @@ void systemd_manager_free(SystemdManager *manager) {
         if (!manager) {
                 return;
         }
-        wait_for_stops(manager);
+        wait_for_changes(manager);
         requeue(manager);
         while (!g_queue_is_empty(&manager->waiting)) {
                 request_free(g_queue_pop_head(&manager->waiting));
         }
-        g_queue_clear_full(&manager->stopping, stop_request_free);
+        while (!g_queue_is_empty(&manager->changing)) {
+                UnitRequest *request = g_queue_pop_head(&manager->changing);
+                if (request->handler) {
+                        request->handler(request->userdata, -ESRCH);
+                }
+                unit_request_free(request);
+        }
         close_bus(manager);
         (void) sd_event_source_disable_unref(manager->reconnect_source);
         g_hash_table_unref(manager->asked);
+        g_free(manager->cgroup);
         (void) sd_event_unref(manager->event);
         g_free(manager);
 }
@@ -445,12 +540,41 @@ ScopeRequest *systemd_manager_start_scope(
         request->slice = g_strdup(properties->slice);
         request->before = g_strdup(properties->before);
         request->delegate = properties->delegate;
+        request->limits = properties->limits;
         request->pid = properties->pid;
         request->handler = handler;
         request->userdata = userdata;
         g_queue_push_tail(&manager->waiting, request);
         ask_next(manager);
         return request;
+}
+
+bool scope_request_set_limits(ScopeRequest *request, const IsolationLimits *limits) {
+        request->limits = *limits;
+        return g_hash_table_lookup(request->manager->asked, request->unit) != request;
+}
+
+void systemd_manager_set_limits(
+                SystemdManager *manager,
+                const char *unit,
+                const IsolationLimits *limits,
+                const IsolationLimits *before,
+                ScopeHandler handler,
+                void *userdata) {
+        UnitRequest *request = g_new0(UnitRequest, 1);
+
+        request->manager = manager;
+        request->unit = g_strdup(unit);
+        request->limits = *limits;
+        request->before = *before;
+        request->handler = handler;
+        request->userdata = userdata;
+        g_queue_push_tail(&manager->changing, request);
+        ask_changes(manager);
+}
+
+const char *systemd_manager_cgroup(const SystemdManager *manager) {
+        return manager->cgroup;
 }
 
 void scope_request_cancel(ScopeRequest *request) {
@@ -464,12 +588,12 @@ void scope_request_cancel(ScopeRequest *request) {
 }
 
 void systemd_manager_stop_unit(SystemdManager *manager, const char *unit) {
-        StopRequest *stop = g_new0(StopRequest, 1);
+        UnitRequest *stop = g_new0(UnitRequest, 1);
 
         stop->manager = manager;
         stop->unit = g_strdup(unit);
-        g_queue_push_tail(&manager->stopping, stop);
-        ask_stops(manager);
+        g_queue_push_tail(&manager->changing, stop);
+        ask_changes(manager);
 }
 
 static int on_units(sd_bus_message *reply, void *userdata, sd_bus_error *error) {

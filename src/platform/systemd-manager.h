@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "platform/cgroup-limits.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +20,7 @@ typedef struct ScopeProperties {
         const char *slice;
         const char *before; /* unit, NULL: none */
         bool delegate;
+        IsolationLimits limits;
         pid_t pid; /* a child of ours that waits at its gate: it stays unreaped until the answer */
 } ScopeProperties;
 
@@ -40,10 +43,25 @@ ScopeRequest *systemd_manager_start_scope(
                 const ScopeProperties *properties,
                 ScopeHandler handler,
                 void *userdata);
+/* It is to have other limits. False: it was asked for already, with those that it had. */
+bool scope_request_set_limits(ScopeRequest *request, const IsolationLimits *limits);
 void scope_request_cancel(ScopeRequest *request);
 
 /* Ask for a unit to be stopped, whatever was asked of it before; nothing is told of the outcome. */
 void systemd_manager_stop_unit(SystemdManager *manager, const char *unit);
+
+/* Change, until it ends, what differs of the limits of a unit. The handler is called once, from the loop or
+ * at the end of the manager: 0, or a negative errno; -ESRCH: there is no such unit. */
+void systemd_manager_set_limits(
+                SystemdManager *manager,
+                const char *unit,
+                const IsolationLimits *limits,
+                const IsolationLimits *before,
+                ScopeHandler handler,
+                void *userdata);
+
+/* The cgroup that its units are below. */
+const char *systemd_manager_cgroup(const SystemdManager *manager);
 
 /* Told of each loaded unit whose name matches the pattern, some time later. */
 typedef void (*UnitHandler)(void *userdata, const char *unit);

@@ -21,6 +21,8 @@ HANGING = '#!/bin/sh\nexec sleep 1000\n'
 class PrivateHost:
     """A pm2d that is started again here as often as it dies."""
 
+    knows_exits = False  # of the down time: nobody keeps a pidfd
+
     def __init__(self, isolation):
         self.daemon = harness.Daemon(isolation=isolation)
         self.faults = FaultFile(os.path.join(self.daemon.root, 'faults'))
@@ -116,6 +118,9 @@ class PrivateHost:
         self.daemon.wait_exit()
         self.kill_marked(mark)
         self.kill_marked(self.daemon.mark)
+        for name in ('state-slots', 'state-blobs'):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.daemon.runtime, 'pm2', name))
 
     def log_cursor(self):
         return len(self.daemon.log_text())

@@ -65,6 +65,7 @@ class GroupCampaign(ServiceCampaign):
 
 class ServiceHost:
     survives = True
+    knows_exits = True
     # A stop of the unit that is cut by the death of the supervisor leaves scopes that no successor ends yet.
     leftovers_end = False
 

@@ -162,7 +162,7 @@ class Others(harness.Case):
     def test_not_supported_is_refused_by_name(self):
         for name, value in (('watch', True), ('cron_restart', '* * * * *'), ('instances', 4), ('instances', 'max'),
                             ('exec_mode', 'cluster'), ('max_memory_restart', '200M'), ('wait_ready', True),
-                            ('uid', 'root'), ('memory_max', '1G'), ('log_date_format', 'YYYY')):
+                            ('uid', 'root'), ('log_max_size', '1G'), ('log_date_format', 'YYYY')):
             with self.subTest(name):
                 self.assert_dbus_error('NotSupported', self.start_app, mentions=name, **{name: value})
         self.assertEqual(self.client.list(), [])

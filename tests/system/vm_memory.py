@@ -95,6 +95,51 @@ class Memory(booted.Case):
         wait_until(lambda: len(self.lines('notes')) >= 2, 'it runs again, without that limit')
         self.assertEqual(self.client.property(path, 'ExitSignal'), 'SIGKILL')
 
+    def test_memory_max_of_an_app(self):
+        """The attribute: at the start, and when it changes. Who takes more is ended, and nobody else."""
+        other = self.client.start_one('/usr/bin/sleep', args=['1000'], name='other', memory_max='64M')
+        other_pid = self.client.property(other, 'Pid')
+        path = self.start_taker(16, memory_max='1G', tasks_max=20, cpu_quota='50%', autorestart=False)
+        self.wait_lines('notes', 1)
+        for name, text in (('memory.max', str(1 << 30)), ('pids.max', '20'), ('cpu.max', '50000 100000')):
+            self.assertEqual(booted.read_file(f'{self.cgroup(path)}/{name}').strip(), text)
+        self.tester.run('pm2ctl', 'set', 'taker', 'memory_max=512M', 'tasks_max=0')
+        for name, text in (('memory.max', str(512 * MIB)), ('pids.max', 'max')):
+            self.assertEqual(booted.read_file(f'{self.cgroup(path)}/{name}').strip(), text)
+        # the kernel ends it where it cannot bring it below the limit, and there is no swap here
+        self.tester.run('pm2ctl', 'set', 'taker', 'memory_max=4M')
+        self.client.wait_status(path, 'stopped')
+        self.assertEqual(self.client.property(path, 'ExitSignal'), 'SIGKILL')
+        self.assertEqual(self.client.property(other, 'Pid'), other_pid)
+        self.assertEqual(self.client.property(other, 'RestartCount'), 0)
+
+    def test_a_controller_that_is_not_delegated_is_named(self):
+        group = self.instance.systemctl('show', '--value', '--property=ControlGroup').stdout.strip()
+        if 'io' in booted.read_file(f'{booted.CGROUPS}{group}/cgroup.controllers').split():
+            self.skipTest('the user has the io controller')
+        with self.assertRaisesRegex(booted.DBusError, 'io_weight: .*"io"'):
+            self.client.start('/usr/bin/sleep', args=['1000'], name='app', io_weight=50)
+
+
+class Folders(booted.Case):
+    """The same in folders of a delegated scope, which pm2d writes itself."""
+
+    settings = {'isolation': 'group'}
+
+    def test_limits(self):
+        first = self.client.start_one('/usr/bin/sleep', args=['1000'], name='first', memory_max='64M')
+        path = self.client.start_one('/usr/bin/sleep', args=['1000'], name='app', memory_high='32M', cpu_weight=50,
+                                     cpu_quota='150%', tasks_max=30)
+        expected = {'memory.high': str(32 * MIB), 'memory.max': 'max', 'cpu.weight': '50', 'cpu.max': '150000 100000',
+                    'pids.max': '30'}
+        for _ in range(2):
+            found = {name: booted.read_file(f'{self.cgroup(path)}/{name}').strip() for name in expected}
+            self.assertEqual(found, expected)
+            self.client.manager_call('SetProperties', 'sa{sv}', 'app', booted.options(memory_max='128M', cpu_weight=0,
+                                                                                      tasks_max=0))
+            expected |= {'memory.max': str(128 * MIB), 'cpu.weight': '100', 'pids.max': 'max'}
+        self.assertEqual(booted.read_file(f'{self.cgroup(first)}/memory.max').strip(), str(64 * MIB))
+
 
 if __name__ == '__main__':
     booted.main()

@@ -127,8 +127,11 @@ static void test_rows(void) {
                 }
                 g_assert_true(g_str_has_suffix(attribute->help, "."));
                 g_assert_cmpstr(attribute_type_to_text(attribute->type), !=, NULL);
-                if (attribute->type != ATTRIBUTE_BOOL && attribute->type != ATTRIBUTE_SIGNAL &&
-                    attribute->type != ATTRIBUTE_OFF && attribute->type != ATTRIBUTE_KEPT) {
+                if (attribute->type == ATTRIBUTE_SCORE) {
+                        g_assert_cmpint((int64_t) attribute->maximum, >, (int64_t) attribute->minimum);
+                } else if (attribute->type != ATTRIBUTE_LIMITS && attribute->type != ATTRIBUTE_BOOL &&
+                           attribute->type != ATTRIBUTE_SIGNAL && attribute->type != ATTRIBUTE_OFF &&
+                           attribute->type != ATTRIBUTE_KEPT) {
                         g_assert_cmpuint(attribute->maximum, >, attribute->minimum);
                 }
                 for (size_t j = 0; j < i; j++) {

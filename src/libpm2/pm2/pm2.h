@@ -242,6 +242,21 @@ int pm2_send_signal_to_process_name(
 int pm2_send_signal_to_process_id(
                 pm2_client *client, const char *signal, uint32_t id, pm2_value **ret_processes);
 
+/* Change attributes that take effect without a restart, such as memory_max or restart_delay. -EOPNOTSUPP:
+ * one takes a restart, or its cgroup controller is not there. */
+int pm2_set_properties(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes);
+
+/* Let every process of an app stand still, and go on. -EOPNOTSUPP: there is no cgroup that could. */
+int pm2_freeze(pm2_client *client,
+               const char *target,
+               const pm2_options *options,
+               pm2_value **ret_processes);
+int pm2_thaw(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
+
 /* The process whose main process or descendant has this pid. */
 int pm2_get_process_by_pid(pm2_client *client, uint32_t pid, uint32_t *ret_id);
 

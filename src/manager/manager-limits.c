@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What changes while a process runs: its limits and all else that needs no new start, and whether it stands
+ * still. */
+
+#include "core/target.h"
+#include "manager/manager-internal.h"
+#include "manager/manager-state.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+IsolationLimits limits_of(const AppConfig *config) {
+        return (IsolationLimits){
+                .memory_max_bytes = config->memory_max_bytes,
+                .memory_high_bytes = config->memory_high_bytes,
+                .cpu_quota_usec = config->cpu_quota_usec,
+                .cpu_weight = config->cpu_weight,
+                .io_weight = config->io_weight,
+                .tasks_max = config->tasks_max,
+        };
+}
+
+int limits_check(const Manager *manager, const AppConfig *config, Error *error) {
+        IsolationLimits limits = limits_of(config);
+        const LimitRow *row = isolation_find_unsupported(manager->isolation, &limits);
+
+        return !row ? 0
+                    : error_set(error,
+                                ERROR_NOT_SUPPORTED,
+                                "%s: needs the cgroup controller \"%s\", which isolation \"%s\" has not got "
+                                "here",
+                                row->attribute,
+                                row->controller,
+                                isolation_name(manager->isolation));
+}
+
+static int set_attributes(AppConfig *config, const Request *request, Error *error) {
+        int r = 0;
+
+        for (guint i = 0; r >= 0 && i < request->attributes->len; i++) {
+                const ValueEntry *entry = request->attributes->pdata[i];
+                r = app_config_set_by_name(config, entry->key, entry->value, error);
+        }
+        return r;
+}
+
+/* Names first: who asks for what cannot be set is not told of its value. */
+static int check_attributes(const Request *request, Error *error) {
+        for (guint i = 0; i < request->attributes->len; i++) {
+                const ValueEntry *entry = request->attributes->pdata[i];
+                const Attribute *attribute = attribute_find(entry->key);
+                if (attribute && !attribute->live) {
+                        return error_set(
+                                        error,
+                                        ERROR_NOT_SUPPORTED,
+                                        "%s: takes effect at a start alone: use Restart with it",
+                                        attribute->name);
+                }
+        }
+        return request->attributes->len > 0 ? 0
+                                            : error_set(error, ERROR_INVALID_ARGS, "no attribute is given");
+}
+
+static void unref_config(void *config) {
+        app_config_unref(config);
+}
+
+static int check_configs(
+                const Manager *manager,
+                const GPtrArray *processes,
+                const Request *request,
+                GPtrArray *configs,
+                Error *error) {
+        int r = check_attributes(request, error);
+
+        for (guint i = 0; r >= 0 && i < processes->len; i++) {
+                const Process *process = processes->pdata[i];
+                AppConfig *config = app_config_copy(process->config);
+                g_ptr_array_add(configs, config);
+                r = set_attributes(config, request, error);
+                if (r >= 0) {
+                        r = app_config_check(config, error);
+                }
+                if (r >= 0) {
+                        r = limits_check(manager, config, error);
+                }
+        }
+        return r;
+}
+
+/* A restart that waits was made of the config as it was. */
+static void change_waiting_commands(const ProcessHandle *handle, const Request *request) {
+        for (const GList *item = handle->commands.head; item; item = item->next) {
+                Command *command = item->data;
+                if (command->config) {
+                        AppConfig *config = app_config_copy(command->config);
+                        (void) set_attributes(config, request, NULL);
+                        app_config_unref(command->config);
+                        command->config = config;
+                }
+        }
+}
+
+/* The limits of one process on their way. */
+typedef struct LimitChange {
+        Operation *operation;
+        uint32_t id;
+} LimitChange;
+
+static void finish_limits(Operation *operation, uint32_t id, int result) {
+        g_auto(Error) error = { 0 };
+
+        if (result < 0 && result != -ESRCH) { /* what has ended gets them at its next start */
+                (void) error_set(
+                                &error,
+                                ERROR_SPAWN_FAILED,
+                                "process %" PRIu32
+                                ": its limits are kept for its next start, but cannot be changed now: %s",
+                                id,
+                                g_strerror(-result));
+        }
+        operation_finish(operation, id, &error);
+}
+
+static void on_limits(void *userdata, int result) {
+        g_autofree LimitChange *change = userdata;
+
+        finish_limits(change->operation, change->id, result);
+}
+
+static void set_limits(ProcessHandle *handle, const IsolationLimits *before, Operation *operation) {
+        IsolationLimits limits = limits_of(handle->process->config);
+        uint32_t id = handle->process->id;
+
+        if (!handle->group || memcmp(&limits, before, sizeof(limits)) == 0) {
+                operation_finish(operation, id, NULL);
+                return;
+        }
+        LimitChange *change = g_new(LimitChange, 1);
+        *change = (LimitChange){ .operation = operation, .id = id };
+        int r = isolation_group_set_limits(handle->group, &limits, on_limits, change);
+        if (r != 0) {
+                on_limits(change, r);
+        }
+}
+
+static void remember_verb(Process *process, const ManagerCall *call, const char *verb) {
+        manager_remember(
+                        process,
+                        (HistoryEntry){
+                                        .kind = HISTORY_COMMAND,
+                                        .asked = true,
+                                        .uid = call->caller.uid,
+                                        .verb = (char *) verb,
+                        });
+        manager_state_save(process->handle);
+        manager_notify_changes(process->handle->manager, process);
+}
+
+static Operation *expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes) {
+        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+
+        for (guint i = 0; i < processes->len; i++) {
+                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
+        }
+        return operation;
+}
+
+int manager_set_properties(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) processes = NULL;
+        g_autoptr(GPtrArray) configs = g_ptr_array_new_with_free_func(unref_config);
+
+        int r = request_parse(&request, call->options, REQUEST_ATTRIBUTES, error);
+        if (r >= 0) {
+                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
+        }
+        if (r >= 0) {
+                r = check_configs(manager, processes, &request, configs, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        Operation *operation = expect_all(manager, call, processes);
+        if (ret) {
+                *ret = operation;
+        }
+        for (guint i = 0; i < processes->len; i++) {
+                Process *process = processes->pdata[i];
+                IsolationLimits before = limits_of(process->config);
+                process_set_config(process, configs->pdata[i]);
+                change_waiting_commands(process->handle, &request);
+                remember_verb(process, call, "set");
+                set_limits(process->handle, &before, operation);
+        }
+        operation_seal_and_invalidate(operation, &request);
+        return 0;
+}
+
+static void freeze_one(Process *process, bool freeze, Error *error) {
+        const ProcessHandle *handle = process->handle;
+
+        if (process->state != PROCESS_ONLINE) {
+                (void) error_set(
+                                error,
+                                ERROR_NOT_ONLINE,
+                                "process %" PRIu32 " '%s' is %s: there is nothing to freeze or thaw",
+                                process->id,
+                                process->config->name,
+                                process_state_to_status(process->state));
+                return;
+        }
+        int r = handle->group ? isolation_group_freeze(handle->group, freeze) : -EOPNOTSUPP;
+        if (r < 0) {
+                (void) error_set(
+                                error,
+                                r == -EACCES || r == -EPERM ? ERROR_ACCESS_DENIED : ERROR_NOT_SUPPORTED,
+                                "process %" PRIu32 " '%s' in isolation \"%s\" cannot be frozen: %s",
+                                process->id,
+                                process->config->name,
+                                isolation_name(handle->manager->isolation),
+                                g_strerror(-r));
+                return;
+        }
+        process_set_frozen(process, freeze);
+}
+
+static int freeze_target(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                bool freeze,
+                Operation **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+        g_autoptr(GPtrArray) processes = NULL;
+
+        int r = request_parse(&request, call->options, 0, error);
+        if (r >= 0) {
+                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        Operation *operation = expect_all(manager, call, processes);
+        for (guint i = 0; i < processes->len; i++) {
+                Process *process = processes->pdata[i];
+                g_auto(Error) failure = { 0 };
+                freeze_one(process, freeze, &failure);
+                if (failure.code == ERROR_NONE) {
+                        remember_verb(process, call, freeze ? "freeze" : "thaw");
+                }
+                operation_finish(operation, process->id, &failure);
+        }
+        if (ret) {
+                *ret = operation;
+        }
+        operation_seal_and_invalidate(operation, &request);
+        return 0;
+}
+
+int manager_freeze(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return freeze_target(manager, call, target, true, ret, error);
+}
+
+int manager_thaw(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return freeze_target(manager, call, target, false, ret, error);
+}
