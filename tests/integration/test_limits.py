@@ -16,7 +16,7 @@ CONTROLLERS = {'memory_max': 'memory', 'memory_high': 'memory', 'cpu_quota': 'cp
 FILES = {'memory_max': ('64M', 'memory.max', str(64 << 20)), 'memory_high': ('32M', 'memory.high', str(32 << 20)),
          'cpu_quota': ('150%', 'cpu.max', '150000 100000'), 'cpu_weight': (50, 'cpu.weight', '50'),
          'io_weight': (200, 'io.weight', 'default 200'), 'tasks_max': (30, 'pids.max', '30')}
-COUNTER = "#!/bin/sh\ntrap 'echo end >>ended; exit 0' INT\ni=0\nwhile :; do i=$((i+1)); echo $i >count; sleep 0.01; done\n"
+COUNTER = "#!/bin/sh\ntrap 'echo end >>ended; exit 0' INT\necho $$ >me\ni=0\nwhile :; do i=$((i+1)); echo $i >count; sleep 0.01; done\n"
 
 
 def capability(number):
@@ -274,6 +274,8 @@ class Freeze(harness.Case):
             os.unlink(self.path('count'))
             call('app')
             if call == self.client.restart:
+                pid = f'{self.client.property(path, "Pid")}\n'
+                harness.wait_file(self.path('me'), lambda text, pid=pid: text == pid)
                 harness.wait_file(self.path('count'))
             self.assertEqual(harness.read_file(self.path('ended')), 'end\n' * number)
             self.assertEqual(self.client.property(path, 'StatusText'), '')
