@@ -380,4 +380,4 @@ const Attribute attributes[] = {
 };
 const size_t n_attributes = ELEMENTS(attributes);
 
-_Static_assert(ELEMENTS(attributes) <= 64 * GIVEN_WORDS, "AppConfig.given has a bit for each attribute");
+_Static_assert(ELEMENTS(attributes) <= 64UL * GIVEN_WORDS, "AppConfig.given has a bit for each attribute");

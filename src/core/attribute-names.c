@@ -100,8 +100,7 @@ const char *attribute_type_to_text(AttributeType type) {
                 [ATTRIBUTE_FILTER] = "true or false, the name of a variable, or an array of parts of names",
                 [ATTRIBUTE_PERCENT] = "percent of one core (a number, or \"150%\")",
                 [ATTRIBUTE_SCORE] = "a whole number",
-                [ATTRIBUTE_LIMITS] = "an object of resource limits (each a number, \"infinity\" or "
-                                     "\"soft:hard\")",
+                [ATTRIBUTE_LIMITS] = "an object of resource limits (number, \"infinity\", \"soft:hard\")",
                 [ATTRIBUTE_OFF] = "not supported",
                 [ATTRIBUTE_KEPT] = "anything",
         };

@@ -25,4 +25,4 @@ void cgroup_list_leftovers(
                 const char *mount_point, const char *path, const char *unit, GPtrArray *leftovers);
 
 /* For the array. */
-void leftover_free(void *leftover);
+void leftover_free(void *item);

@@ -87,7 +87,7 @@ int proc_image_read(pid_t pid, ProcImage *ret) {
         if (r >= 0) {
                 r = read_strings(pid, "environ", &image.env);
         }
-        if (r >= 0 && !image.argv[0]) {
+        if (r >= 0 && (!image.argv || !image.argv[0])) {
                 r = -ESRCH; /* a zombie has no arguments */
         }
         if (r < 0) {
