@@ -316,12 +316,7 @@ class Campaign:
         if (died or name == 'die') and not self.host.survives:
             self.host.after_death(self.mark)
             self.allowed = {name: [App()] for name in self.allowed}
-        if died:
-            self.after_kill(name)
         return died
-
-    def after_kill(self, operation):
-        """What is to be done before all is looked at."""
 
     def explore(self):
         """operation -> {point: passages of each side}."""

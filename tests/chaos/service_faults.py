@@ -25,15 +25,6 @@ SERVICE = '/org/freedesktop/systemd1/unit/pm2_2eservice'
 
 class ServiceCampaign(Campaign):
     operations = (*Campaign.operations, 'unit_restart', 'unit_stop', 'slow_stop')
-    unit_stopped = False
-
-    def run_operation(self, name):
-        self.unit_stopped = False
-        return super().run_operation(name)
-
-    def after_kill(self, operation):
-        if self.unit_stopped and not self.host.leftovers_end:
-            self.host.clean(self.mark)
 
     def op_unit_restart(self):
         self.lives_on()
@@ -41,7 +32,6 @@ class ServiceCampaign(Campaign):
 
     def op_unit_stop(self):
         """Everything ends with it, cut or not: nothing keeps the state of a stopped service."""
-        self.unit_stopped = True
         self.allowed = {name: [faults.App()] for name in self.now}
         self.host.instance.systemctl('stop', 'pm2', check=not self.armed)
         self.host.start()
@@ -66,8 +56,6 @@ class GroupCampaign(ServiceCampaign):
 class ServiceHost:
     survives = True
     knows_exits = True
-    # A stop of the unit that is cut by the death of the supervisor leaves scopes that no successor ends yet.
-    leftovers_end = False
 
     def __init__(self, case):
         self.case, self.instance = case, case.instance
@@ -149,9 +137,8 @@ class ServiceHost:
         return self.instance.journal_since(cursor)
 
     def check_nothing_left(self, mark):
-        if not self.leftovers_end:
-            self.instance.systemctl('restart', 'pm2')  # slices of scopes that it did not know
-            self.wait_back()
+        self.instance.systemctl('restart', 'pm2')  # slices of scopes that it did not know
+        self.wait_back()
         wait_until(lambda: not self.instance.units(), 'no unit of pm2 is left', 10)
         left = [pid for pid in harness.marked_processes(mark) if harness.is_alive(pid)]
         if left or self.groups() or self.kept_fds() != 2:
