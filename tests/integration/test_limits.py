@@ -266,6 +266,12 @@ class Freeze(harness.Case):
         events = [event.get('verb') for event in self.client.manager_call('RecentEvents', 'su', 'app', 2)]
         self.assertEqual(events, ['freeze', 'thaw'])
 
+    def wait_until_it_counts(self, path):
+        """Its successor, not what was left by the one before."""
+        pid = f'{self.client.property(path, "Pid")}\n'
+        harness.wait_file(self.path('me'), lambda text: text == pid)
+        harness.wait_file(self.path('count'))
+
     def test_stop_and_restart_and_delete_thaw(self):
         path = self.start_counter()
         for number, call in enumerate((self.client.restart, self.client.stop), 1):
@@ -274,14 +280,12 @@ class Freeze(harness.Case):
             os.unlink(self.path('count'))
             call('app')
             if call == self.client.restart:
-                pid = f'{self.client.property(path, "Pid")}\n'
-                harness.wait_file(self.path('me'), lambda text, pid=pid: text == pid)
-                harness.wait_file(self.path('count'))
+                self.wait_until_it_counts(path)
             self.assertEqual(harness.read_file(self.path('ended')), 'end\n' * number)
             self.assertEqual(self.client.property(path, 'StatusText'), '')
         self.assert_dbus_error('NotOnline', self.call_freeze, mentions="'app' is stopped")
         self.client.start('app')
-        harness.wait_file(self.path('count'))
+        self.wait_until_it_counts(path)
         self.call_freeze()
         self.assert_stands_still(path)
         self.client.delete('app')
