@@ -170,6 +170,7 @@ static int register_app(ListTask *task, const SavedEntry *entry, AppConfig *conf
                                 process,
                                 g_strdup(entry->stopped ? "stopped when the list was saved"
                                                         : "not started: autostart is off"));
+                manager_state_save(process->handle);
                 manager_notify_changes(manager, process);
                 operation_finish(task->operation, id, NULL);
         } else {
