@@ -37,6 +37,7 @@ static void leave(Manager *manager) {
                 manager->observer.restarting(manager->observer.userdata);
         }
         manager_state_hand_over(manager);
+        isolation_leave(manager->isolation);
         manager->detached = true;
         manager->handover = manager->reexec ? manager_reexec_hand_over(manager) : NULL;
 }

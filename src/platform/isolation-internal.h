@@ -37,6 +37,7 @@ typedef struct IsolationOps {
 struct Isolation {
         const IsolationOps *ops;
         sd_event *event;
+        bool leaving; /* groups that are released from now on are left to a successor */
 };
 
 struct IsolationGroup {

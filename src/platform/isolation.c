@@ -86,6 +86,10 @@ int isolation_group_adopt(
         return isolation->ops->adopt ? isolation->ops->adopt(isolation, spec, adoption, ret) : -EOPNOTSUPP;
 }
 
+void isolation_leave(Isolation *isolation) {
+        isolation->leaving = true;
+}
+
 void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers) {
         if (isolation->ops->list_leftovers) {
                 isolation->ops->list_leftovers(isolation, leftovers);

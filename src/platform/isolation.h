@@ -85,6 +85,9 @@ int isolation_group_adopt(
                 const IsolationAdoption *adoption,
                 IsolationGroup **ret);
 
+/* We end, and a successor goes on with all groups. */
+void isolation_leave(Isolation *isolation);
+
 /* Append all groups that there are where this backend makes its own, of type Leftover (cgroup-leftovers.h).
  * Only for the one supervisor that works there. */
 void isolation_list_leftovers(const Isolation *isolation, GPtrArray *leftovers);

@@ -191,6 +191,18 @@ class AdoptCgroup(Adopt, harness.Case):
         self.assertEqual(self.client.list(), [])
         wait_until(lambda: not [pid for pid in pids if harness.is_alive(pid)], 'the family is ended')
 
+    def test_groups_that_were_handed_over_are_none_left_on_purpose(self):
+        self.start_family()
+        pids = self.app_processes()
+        self.client.manager_call('Reexecute')
+        wait_until(self.daemon.try_connect, 'the successor answers')
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+        for name in STATE_FILES:
+            os.unlink(self.state_path(name))
+        self.daemon.start()
+        wait_until(lambda: not [pid for pid in pids if harness.is_alive(pid)], 'the family is ended')
+
     def test_pieces_that_were_left_on_purpose_stay(self):
         self.start_family()
         self.client.restart('family', treekill=False)
