@@ -6,19 +6,21 @@
 
 #include "basic/fault-point.h"
 
-#include "basic/fd-util.h"
+#if PM2D_FAULT_POINTS /* fuzz builds compile every file of this folder */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#        include "basic/fd-util.h"
+
+#        include <errno.h>
+#        include <fcntl.h>
+#        include <signal.h>
+#        include <stdatomic.h>
+#        include <stdbool.h>
+#        include <stdint.h>
+#        include <stdlib.h>
+#        include <string.h>
+#        include <sys/mman.h>
+#        include <sys/stat.h>
+#        include <unistd.h>
 
 enum {
         NAME_BYTES = 40,
@@ -108,3 +110,5 @@ void fault_before(const char *name) {
 void fault_after(const char *name) {
         pass(name, SIDE_AFTER);
 }
+
+#endif
