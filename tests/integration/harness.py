@@ -479,9 +479,11 @@ class Case(unittest.TestCase):
     def script(self, name, text, executable=True):
         """Write a program into the folder of apps and return its path."""
         path = self.path(name)
-        pathlib.Path(path).write_text(text, encoding='utf-8')
+        # one that is written again may be read by a shell at this moment
+        pathlib.Path(path + '.new').write_text(text, encoding='utf-8')
         if executable:
-            os.chmod(path, stat.S_IRWXU)
+            os.chmod(path + '.new', stat.S_IRWXU)
+        os.replace(path + '.new', path)
         return path
 
     def sleeper(self, name='sleeper.sh'):
