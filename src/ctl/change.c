@@ -4,6 +4,8 @@
 
 #include "change.h"
 
+#include "attributes.h"
+
 #include "document.h"
 #include "i18n.h"
 #include "output.h"
@@ -142,4 +144,18 @@ int change_refuse(int error, char *message) {
         print_error("%s", message ? message : g_strerror(-error));
         g_free(message);
         return error == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int change_plain(Ctl *ctl, const Arguments *arguments, ChangeCall call, const char *done) {
+        pm2_options *options = NULL;
+        char *message = NULL;
+
+        int r = pm2_options_new(&options);
+        if (r >= 0) {
+                r = attributes_add_call(arguments, options, &message);
+        }
+        int status = r < 0 ? change_refuse(r, message)
+                           : change_targets(ctl, arguments, 0, call, options, done);
+        (void) pm2_options_free(options);
+        return status;
 }

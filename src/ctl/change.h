@@ -43,5 +43,8 @@ int change_targets(
                 const pm2_options *options,
                 const char *done);
 
+/* The whole command for all positional arguments, with no options but those of every call. */
+int change_plain(Ctl *ctl, const Arguments *arguments, ChangeCall call, const char *done);
+
 /* Print a wrong option's message, which is freed, or the error. Returns the exit status. */
 int change_refuse(int error, char *message);

@@ -60,40 +60,13 @@ static bool wait_at_gate(int gate_fd) {
         return n == 1;
 }
 
-/* The system calls themselves: glibc's wrappers want to tell other threads, which a copy has not. */
-static int become_user(const ExecUser *user) {
-        if (syscall(SYS_setgroups, user->n_groups, user->groups) < 0 ||
-            syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
-            syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0) {
-                return errno;
-        }
-        return 0;
-}
-
-static void make_parents(const char *path) {
-        char copy[PATH_MAX];
-        size_t length = strlen(path);
-
-        if (length >= sizeof(copy)) {
-                return;
-        }
-        memcpy(copy, path, length + 1);
-        for (char *slash = copy + 1; *slash; slash++) {
-                if (*slash == '/') {
-                        *slash = '\0';
-                        (void) mkdir(copy, FOLDER_MODE);
-                        *slash = '/';
-                }
-        }
-}
-
 /* Open a file that a user named: no waiting on FIFOs and devices, no following of a link in its last part,
  * nothing but regular files. Returns the fd or a negative error. */
 static int open_regular(const char *path, int flags) {
         flags |= O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
         int fd = open(path, flags, LOG_MODE);
         if (fd < 0 && errno == ENOENT) {
-                make_parents(path);
+                child_make_parents(path, FOLDER_MODE);
                 fd = open(path, flags, LOG_MODE);
         }
         if (fd < 0) {
@@ -186,7 +159,7 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         if (plan->oom_score_adjust && score_fd < 0) {
                 fail(result_fd, EXEC_STAGE_OOM_SCORE, errno);
         }
-        error = plan->user ? become_user(plan->user) : 0;
+        error = plan->user ? child_become_user(plan->user) : 0;
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_USER, error);
         }

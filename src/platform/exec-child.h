@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "platform/child-steps.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -34,13 +36,6 @@ enum {
         EXEC_NOT_REGULAR = 4096,
         EXEC_GATE_CLOSED_STATUS = 219, /* of a child that was never let through, for whoever adopted it */
 };
-
-typedef struct ExecUser {
-        uid_t uid;
-        gid_t gid;
-        const gid_t *groups;
-        size_t n_groups;
-} ExecUser;
 
 typedef struct ExecLimit {
         int resource;

@@ -32,34 +32,6 @@ static FileReport report_of(FileStage stage, int result) {
         return (FileReport){ .stage = (int32_t) stage, .error = result < 0 ? -result : 0 };
 }
 
-/* The system calls themselves: glibc's wrappers want to tell other threads, which a copy has not. */
-int file_become_user(const ExecUser *user) {
-        if (syscall(SYS_setgroups, user->n_groups, user->groups) < 0 ||
-            syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
-            syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0) {
-                return errno;
-        }
-        return 0;
-}
-
-static void make_folders(const char *path) {
-        char copy[PATH_MAX];
-        size_t length = strlen(path);
-
-        if (length >= sizeof(copy)) {
-                return;
-        }
-        memcpy(copy, path, length + 1);
-        for (char *slash = copy + 1; *slash; slash++) {
-                if (*slash == '/') {
-                        *slash = '\0';
-                        (void) mkdir(copy, FOLDER_MODE);
-                        *slash = '/';
-                }
-        }
-        (void) mkdir(copy, FOLDER_MODE);
-}
-
 static int check_regular(mode_t mode) {
         if (S_ISLNK(mode)) {
                 return -ELOOP;
@@ -186,7 +158,8 @@ static void discard_temporary(int folder_fd, int fd, const char *name) {
 
 FileReport file_replace(const FileReplacement *replacement) {
         if (replacement->make_folder) {
-                make_folders(replacement->folder);
+                child_make_parents(replacement->folder, FOLDER_MODE);
+                (void) mkdir(replacement->folder, FOLDER_MODE);
         }
         _cleanup_close_ int folder_fd = open(replacement->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (folder_fd < 0) {

@@ -47,6 +47,3 @@ FileReport file_replace(const FileReplacement *replacement);
 
 /* Copy a regular file of at most limit bytes into an open file; never through a symbolic link. */
 FileReport file_copy_out(const char *path, size_t limit, int target_fd);
-
-/* All of the user's rights and no others. 0 or an errno. */
-int file_become_user(const ExecUser *user);

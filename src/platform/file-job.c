@@ -139,7 +139,7 @@ typedef struct JobPlan {
 } JobPlan;
 
 static FileReport run_plan(const JobPlan *plan) {
-        int error = plan->user ? file_become_user(plan->user) : 0;
+        int error = plan->user ? child_become_user(plan->user) : 0;
         if (error != 0) {
                 return (FileReport){ .stage = FILE_STAGE_USER, .error = error };
         }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Steps that copies of the supervisor share, in which nothing may be allocated or locked. */
+
+typedef struct ExecUser {
+        uid_t uid;
+        gid_t gid;
+        const gid_t *groups;
+        size_t n_groups;
+} ExecUser;
+
+/* Its ids and groups for good. Returns an errno, 0 on success. */
+int child_become_user(const ExecUser *user);
+
+/* The folders above a path, as far as they can be made. */
+void child_make_parents(const char *path, mode_t mode);
