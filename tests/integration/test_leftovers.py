@@ -190,6 +190,7 @@ class AdoptCgroup(Adopt, harness.Case):
         self._client = self.daemon.connect()
         self.assertEqual(self.client.list(), [])
         wait_until(lambda: not [pid for pid in pids if harness.is_alive(pid)], 'the family is ended')
+        wait_until(lambda: len(self.daemon.inner_cgroups()) == 1, 'its folder has gone, that of the supervisor is there')
 
     def test_groups_that_were_handed_over_are_none_left_on_purpose(self):
         self.start_family()
@@ -202,6 +203,7 @@ class AdoptCgroup(Adopt, harness.Case):
             os.unlink(self.state_path(name))
         self.daemon.start()
         wait_until(lambda: not [pid for pid in pids if harness.is_alive(pid)], 'the family is ended')
+        wait_until(lambda: len(self.daemon.inner_cgroups()) == 1, 'its folder has gone, that of the supervisor is there')
 
     def test_pieces_that_were_left_on_purpose_stay(self):
         self.start_family()
