@@ -20,8 +20,9 @@ ExitStatus exit_status_from_wait(int wait_code, int wait_status) {
 char *exit_status_describe(ExitStatus status) {
         if (status.signal != 0) {
                 const char *name = signal_to_name(status.signal);
-                return name ? g_strdup_printf("was ended by %s", name)
-                            : g_strdup_printf("was ended by signal %d", status.signal);
+                const char *why = status.oom ? ", out of memory" : "";
+                return name ? g_strdup_printf("was ended by %s%s", name, why)
+                            : g_strdup_printf("was ended by signal %d%s", status.signal, why);
         }
         if (status.code >= 0) {
                 return g_strdup_printf("exited with code %d", status.code);

@@ -78,6 +78,7 @@ const char *history_kind_to_name(HistoryKind kind) {
                 [HISTORY_FAILED] = "failed",   [HISTORY_HOOK] = "hook",
                 [HISTORY_RESTART] = "restart", [HISTORY_STOPPED] = "stopped",
                 [HISTORY_ERRORED] = "errored", [HISTORY_TAKEN_OVER] = "taken-over",
+                [HISTORY_OOM] = "oom",
         };
         static_assert(ELEMENTS(names) == _HISTORY_KIND_MAX, "a name for every kind");
         return names[kind];

@@ -26,6 +26,7 @@ typedef enum HistoryKind {
         HISTORY_STOPPED,    /* it rests, until somebody asks */
         HISTORY_ERRORED,    /* given up */
         HISTORY_TAKEN_OVER, /* by the next supervisor */
+        HISTORY_OOM,        /* the kernel ended something of it for want of memory */
         _HISTORY_KIND_MAX,
 } HistoryKind;
 

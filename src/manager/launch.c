@@ -39,6 +39,10 @@ static void on_group_placed(void *userdata, int result) {
         lifecycle_on_placed(userdata, result);
 }
 
+static void on_memory(void *userdata) {
+        oom_tell(userdata);
+}
+
 static IsolationGroupSpec group_spec(ProcessHandle *handle) {
         const Process *process = handle->process;
 
@@ -51,6 +55,8 @@ static IsolationGroupSpec group_spec(ProcessHandle *handle) {
                 .limits = limits_of(process->config),
                 .on_empty = on_group_empty,
                 .on_placed = on_group_placed,
+                .on_memory = on_memory,
+                .oom_kills = handle->oom_kills,
                 .userdata = handle,
         };
 }
@@ -188,6 +194,7 @@ int launch_spawn(ProcessHandle *handle) {
         handle->executing = handle->launched = handle->placed = handle->stored = false;
         handle->hook_executed = false;
         handle->hook_status = EXIT_STATUS_NONE;
+        oom_forget(handle);
         handle->cpu_sample_boottime_usec = 0;
         int r = make_group(handle);
         if (r >= 0) {

@@ -387,12 +387,15 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                 begin_again(handle);
         }
         handle->presumed = false;
+        ExitStatus exit_status = exit_status_from_wait(code, status);
+        oom_tell(handle);
+        exit_status.oom = oom_has_ended(handle, exit_status);
         if (handle->launched) {
-                process_set_exit_status(process, exit_status_from_wait(code, status));
+                process_set_exit_status(process, exit_status);
                 handle->exited_boottime_usec = now_boottime_usec();
                 remember_exit(process);
         } else {
-                handle->hook_status = exit_status_from_wait(code, status);
+                handle->hook_status = exit_status;
         }
         launch_end_child(handle);
         if (handle->launched) {
@@ -429,6 +432,7 @@ static void take_launch_over(ProcessHandle *handle, const ProcessRecord *record)
         handle->hook_executed = record->hook_executed;
         handle->presumed = record->presumed;
         handle->hook_status = EXIT_STATUS_NONE;
+        handle->oom_kills = record->oom_kills;
         handle->main_launched = record->main_launched;
         handle->exited_boottime_usec = record->exited_boottime_usec;
 }
@@ -490,6 +494,7 @@ void lifecycle_adopt(ProcessHandle *handle, const ProcessRecord *record, int pid
         resume_goal(handle, record);
         if (process_state_is_alive(process->state)) {
                 launch_adopt(handle, record, pidfd);
+                oom_tell(handle); /* nobody was there to be told */
                 adopt_alive(handle, record);
                 return;
         }

@@ -73,12 +73,14 @@ typedef struct ProcessHandle {
         Error launch_error;
         uint64_t exited_boottime_usec; /* when the main program ended */
 
-        LaunchPhase phase;      /* of what is launched */
-        bool ran;               /* something of this start was executed: post_stop is due */
-        bool hook_executed;     /* this and the next are of the current hook */
-        ExitStatus hook_status; /* EXIT_STATUS_NONE: not told */
-        bool main_launched;     /* this and the next are kept while post_stop runs */
-        Error main_error;       /* why the launch failed */
+        LaunchPhase phase;          /* of what is launched */
+        uint64_t oom_kills;         /* of its group, told */
+        uint64_t oom_boottime_usec; /* when the last one was told, 0: none of this launch */
+        bool ran;                   /* something of this start was executed: post_stop is due */
+        bool hook_executed;         /* this and the next are of the current hook */
+        ExitStatus hook_status;     /* EXIT_STATUS_NONE: not told */
+        bool main_launched;         /* this and the next are kept while post_stop runs */
+        Error main_error;           /* why the launch failed */
 
         uint64_t deadline_boottime_usec; /* of the timer, 0: not armed */
         bool placed;                     /* in its group */
@@ -145,6 +147,12 @@ void saved_lists_free(Manager *manager);
 /* manager-shutdown.c */
 void shutdown_check(Manager *manager);
 int shutdown_refuse(const Manager *manager, Error *error);
+
+/* oom.c: tell of what the kernel has ended since this was last asked; a new launch has lost nothing yet;
+ * whether it was the main process, which ended thus just now. */
+void oom_tell(ProcessHandle *handle);
+void oom_forget(ProcessHandle *handle);
+bool oom_has_ended(const ProcessHandle *handle, ExitStatus status);
 
 /* manager-commands.c: one command for each process, changed as the request says (starts and restarts). */
 int manager_submit(

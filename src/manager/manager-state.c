@@ -288,6 +288,8 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .unstable_restarts = process->unstable_restarts,
                 .exit_code = process->exit_status.code,
                 .exit_signal = process->exit_status.signal,
+                .exit_oom = process->exit_status.oom,
+                .oom_kills = handle->oom_kills,
                 .created_realtime_usec = process->created_realtime_usec,
                 .start_realtime_usec = process->start_realtime_usec,
                 .start_boottime_usec = process->start_boottime_usec,
@@ -464,7 +466,9 @@ static ProcessFacts facts_of(const ProcessRecord *record) {
                 .start_boottime_usec = record->start_boottime_usec,
                 .next_restart_realtime_usec = record->next_restart_realtime_usec,
                 .backoff_usec = record->backoff_usec,
-                .exit_status = { .code = record->exit_code, .signal = record->exit_signal },
+                .exit_status = { .code = record->exit_code,
+                                 .signal = record->exit_signal,
+                                 .oom = record->exit_oom },
         };
 }
 

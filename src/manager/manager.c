@@ -24,6 +24,7 @@ const char *process_event_to_name(ProcessEventKind kind) {
         static const char *const names[_PROCESS_EVENT_MAX] = {
                 [EVENT_START] = "start", [EVENT_ONLINE] = "online",   [EVENT_EXIT] = "exit",
                 [EVENT_STOP] = "stop",   [EVENT_RESTART] = "restart", [EVENT_DELETE] = "delete",
+                [EVENT_OOM] = "oom",
         };
         return names[kind];
 }

@@ -23,6 +23,7 @@ typedef enum ProcessEventKind {
         EVENT_STOP,
         EVENT_RESTART,
         EVENT_DELETE,
+        EVENT_OOM, /* the kernel ended something of it for want of memory */
         _PROCESS_EVENT_MAX,
 } ProcessEventKind;
 

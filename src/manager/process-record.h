@@ -33,7 +33,9 @@ struct ProcessRecord {
         uint64_t exited_boottime_usec;
         uint64_t backoff_usec;
         StateBlob history;
-        uint32_t presumed; /* adopted on its way to execve(): launched, as it seems */
+        uint32_t presumed;  /* adopted on its way to execve(): launched, as it seems */
+        uint32_t exit_oom;  /* of the exit status */
+        uint64_t oom_kills; /* that were told, of this launch */
 };
 static_assert(sizeof(ProcessRecord) <= STATE_SLOT_BYTES, "a record fits its slot");
 

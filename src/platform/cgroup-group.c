@@ -39,12 +39,20 @@ static void on_group_changed(CgroupGroup *group) {
         }
 }
 
+static void on_memory_changed(CgroupGroup *group) {
+        if (group->placed && !group->released) {
+                group->base.on_memory(group->base.userdata);
+        }
+}
+
 static void check_all_groups(CgroupHub *hub) {
         g_autoptr(GList) watches = g_hash_table_get_keys(hub->groups);
 
         for (const GList *item = watches; item; item = item->next) {
                 CgroupGroup *group = g_hash_table_lookup(hub->groups, item->data);
-                if (group) {
+                if (group && group->memory_watch == GPOINTER_TO_INT(item->data)) {
+                        on_memory_changed(group);
+                } else if (group) {
                         on_group_changed(group);
                 }
         }
@@ -64,7 +72,9 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t revents, void *u
                 }
                 CgroupGroup *group = g_hash_table_lookup(hub->groups, GINT_TO_POINTER(event->wd));
                 /* The folder of a scope goes by the hand of its manager. */
-                if (group && event->mask & (IN_MODIFY | IN_IGNORED | IN_DELETE_SELF)) {
+                if (group && event->wd == group->memory_watch) {
+                        on_memory_changed(group);
+                } else if (group && event->mask & (IN_MODIFY | IN_IGNORED | IN_DELETE_SELF)) {
                         on_group_changed(group);
                 }
         }
@@ -110,7 +120,7 @@ int cgroup_hub_new(sd_event *event, CgroupHub **ret) {
 
 void cgroup_hub_free(CgroupHub *hub) {
         GHashTableIter iterator;
-        void *group;
+        void *watch, *group;
 
         if (!hub) {
                 return;
@@ -118,8 +128,10 @@ void cgroup_hub_free(CgroupHub *hub) {
         /* Released groups whose processes live on. */
         g_autoptr(GPtrArray) left = g_ptr_array_new();
         g_hash_table_iter_init(&iterator, hub->groups);
-        while (g_hash_table_iter_next(&iterator, NULL, &group)) {
-                g_ptr_array_add(left, group);
+        while (g_hash_table_iter_next(&iterator, &watch, &group)) {
+                if (((const CgroupGroup *) group)->watch == GPOINTER_TO_INT(watch)) {
+                        g_ptr_array_add(left, group);
+                }
         }
         for (guint i = 0; i < left->len; i++) {
                 cgroup_group_done(left->pdata[i]);
@@ -168,7 +180,8 @@ void cgroup_group_init(
                 void (*remove_and_invalidate)(CgroupGroup *group)) {
         isolation_group_init(&group->base, isolation, spec);
         group->hub = hub;
-        group->watch = -1;
+        group->watch = group->memory_watch = -1;
+        group->oom_kills = spec->oom_kills;
         group->folder_fd = -EBADF;
         group->limits = spec->limits;
         group->cpu_fd = group->procs_fd = group->memory_fd = group->memory_stat_fd = group->main_statm_fd =
@@ -176,23 +189,40 @@ void cgroup_group_init(
         group->remove_and_invalidate = remove_and_invalidate;
 }
 
+/* A watch of a file in the folder; negative errno where there is none. */
+static int watch_file(CgroupGroup *group, const char *folder, const char *file) {
+        g_autofree char *path = g_build_filename(folder, file, NULL);
+        int watch = RET_NERRNO(inotify_add_watch(group->hub->inotify_fd, path, IN_MODIFY));
+
+        if (watch >= 0) {
+                (void) g_hash_table_insert(group->hub->groups, GINT_TO_POINTER(watch), group);
+        }
+        return watch;
+}
+
+static void unwatch(CgroupGroup *group, int watch) {
+        if (watch >= 0) {
+                (void) inotify_rm_watch(group->hub->inotify_fd, watch);
+                (void) g_hash_table_remove(group->hub->groups, GINT_TO_POINTER(watch));
+        }
+}
+
 int cgroup_group_open(CgroupGroup *group, const char *path) {
         g_autofree char *folder = cgroup_hub_folder(group->hub, path);
-        g_autofree char *events = g_build_filename(folder, "cgroup.events", NULL);
         _cleanup_close_ int folder_fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 
         if (folder_fd < 0) {
                 return -errno;
         }
-        int watch = inotify_add_watch(group->hub->inotify_fd, events, IN_MODIFY);
+        int watch = watch_file(group, folder, "cgroup.events");
         if (watch < 0) {
-                return -errno;
+                return watch;
         }
         group->watch = watch;
+        group->memory_watch = watch_file(group, folder, "memory.events");
         group->folder_fd = steal_fd(&folder_fd);
         g_free(group->base.path);
         group->base.path = g_strdup(path);
-        (void) g_hash_table_insert(group->hub->groups, GINT_TO_POINTER(watch), group);
         return 0;
 }
 
@@ -230,10 +260,8 @@ static void close_kept_fds(CgroupGroup *group) {
 }
 
 void cgroup_group_done(CgroupGroup *group) {
-        if (group->watch >= 0) {
-                (void) inotify_rm_watch(group->hub->inotify_fd, group->watch);
-                (void) g_hash_table_remove(group->hub->groups, GINT_TO_POINTER(group->watch));
-        }
+        unwatch(group, group->watch);
+        unwatch(group, group->memory_watch);
         isolation_group_done(&group->base);
         g_free(group->label);
         (void) close_fd(group->folder_fd);
@@ -246,6 +274,24 @@ int cgroup_group_birth_fd(const IsolationGroup *base) {
 
 void cgroup_group_main_exited(IsolationGroup *base) {
         ((CgroupGroup *) base)->main_pid = 0;
+}
+
+/* "oom_kill" of memory.events (kernel: admin-guide/cgroup-v2.rst) counts what the kernel ended in the folder
+ * and below, whosever limit it was. */
+uint64_t cgroup_group_take_oom_kills(IsolationGroup *base) {
+        CgroupGroup *group = (CgroupGroup *) base;
+        uint64_t kills = 0;
+
+        if (group->memory_watch < 0) {
+                return 0;
+        }
+        _cleanup_close_ int fd = openat(group->folder_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || cgroup_read_keyed(fd, "oom_kill", &kills) < 0 || kills <= group->oom_kills) {
+                return 0;
+        }
+        uint64_t taken = kills - group->oom_kills;
+        group->oom_kills = kills;
+        return taken;
 }
 
 /* Without a folder nothing but the gated child was ever in it. */

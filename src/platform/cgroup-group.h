@@ -2,7 +2,7 @@
 #pragma once
 
 /* What all cgroup backends share: a group that is a folder of cgroup v2. One hub with one inotify fd watches
- * the cgroup.events of all groups of a backend. */
+ * the cgroup.events and memory.events of all groups of a backend. */
 
 #include "platform/isolation-internal.h"
 
@@ -17,6 +17,8 @@ struct CgroupGroup {
         IsolationLimits limits;
         int folder_fd; /* negative: it has none yet */
         int watch;
+        int memory_watch;   /* negative: it has no memory controller */
+        uint64_t oom_kills; /* those that were taken */
         bool placed;
         bool released;                                   /* lives on until its last process has gone */
         int cpu_fd, procs_fd, memory_fd, memory_stat_fd; /* kept open between readings */
@@ -57,6 +59,7 @@ void cgroup_group_done(CgroupGroup *group);
 /* Parts of IsolationOps. */
 int cgroup_group_birth_fd(const IsolationGroup *base);
 void cgroup_group_main_exited(IsolationGroup *base);
+uint64_t cgroup_group_take_oom_kills(IsolationGroup *base);
 bool cgroup_group_is_empty(IsolationGroup *base);
 void cgroup_group_signal(IsolationGroup *base, int number);
 void cgroup_group_kill(IsolationGroup *base);

@@ -18,6 +18,7 @@ typedef struct IsolationOps {
         int (*birth_fd)(const IsolationGroup *group);
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);
+        uint64_t (*take_oom_kills)(IsolationGroup *group); /* NULL: it cannot know */
         bool (*is_empty)(IsolationGroup *group);
         void (*signal)(IsolationGroup *group, int number);
         void (*kill)(IsolationGroup *group);
@@ -46,6 +47,7 @@ struct IsolationGroup {
         char *unit;
         void (*on_empty)(void *userdata);
         void (*on_placed)(void *userdata, int result);
+        void (*on_memory)(void *userdata);
         void *userdata;
 };
 

@@ -66,6 +66,7 @@ void isolation_group_init(IsolationGroup *group, Isolation *isolation, const Iso
         group->unit = g_strdup("");
         group->on_empty = spec->on_empty;
         group->on_placed = spec->on_placed;
+        group->on_memory = spec->on_memory;
         group->userdata = spec->userdata;
 }
 
@@ -106,6 +107,12 @@ int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd) {
 
 void isolation_group_main_exited(IsolationGroup *group) {
         group->isolation->ops->main_exited(group);
+}
+
+uint64_t isolation_group_take_oom_kills(IsolationGroup *group) {
+        const IsolationOps *ops = group->isolation->ops;
+
+        return ops->take_oom_kills ? ops->take_oom_kills(group) : 0;
 }
 
 bool isolation_group_is_empty(IsolationGroup *group) {

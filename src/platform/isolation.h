@@ -41,6 +41,9 @@ typedef struct IsolationGroupSpec {
          * process is in its place, or (negative errno) cannot be put there. */
         void (*on_empty)(void *userdata);
         void (*on_placed)(void *userdata, int result);
+        /* Memory ran out in it, it may be: see isolation_group_take_oom_kills(). */
+        void (*on_memory)(void *userdata);
+        uint64_t oom_kills; /* of a group that is adopted: taken by an earlier supervisor */
         void *userdata;
 } IsolationGroupSpec;
 
@@ -101,6 +104,10 @@ int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd);
 
 /* The main process has been reaped. */
 void isolation_group_main_exited(IsolationGroup *group);
+
+/* How many of its processes the kernel ended for want of memory since the last call. 0 where that cannot be
+ * known, and when the group has gone. */
+uint64_t isolation_group_take_oom_kills(IsolationGroup *group);
 
 /* Whether no process is left in it, asked of the kernel. */
 bool isolation_group_is_empty(IsolationGroup *group);

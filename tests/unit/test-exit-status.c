@@ -33,8 +33,16 @@ static void test_samples(void) {
         g_assert_cmpint(EXIT_STATUS_NONE.signal, ==, 0);
 }
 
+static void test_out_of_memory(void) {
+        g_autofree char *text =
+                        exit_status_describe((ExitStatus){ .code = -1, .signal = SIGKILL, .oom = true });
+
+        g_assert_cmpstr(text, ==, "was ended by SIGKILL, out of memory");
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/exit-status/samples", test_samples);
+        g_test_add_func("/core/exit-status/out-of-memory", test_out_of_memory);
         return g_test_run();
 }

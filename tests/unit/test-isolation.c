@@ -53,6 +53,9 @@ static void on_placed(void *userdata, int result) {
         start->placed_called = true;
 }
 
+static void on_memory(void *userdata) {
+}
+
 static void make_group(Start *start) {
         static uint64_t generation;
         const IsolationGroupSpec spec = {
@@ -63,6 +66,7 @@ static void make_group(Start *start) {
                 .uid = geteuid(),
                 .on_empty = on_empty,
                 .on_placed = on_placed,
+                .on_memory = on_memory,
                 .userdata = start,
         };
         g_assert_cmpint(isolation_group_new(start->isolation, &spec, &start->group), ==, 0);
