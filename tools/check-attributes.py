@@ -109,7 +109,7 @@ def value_range(row):
         return f'{int(row["minimum"]) - (1 << 64)} to {row["maximum"]}'
     if row['kind'] in ('number', 'size', 'exit-codes'):
         return f'{row["minimum"]} to {row["maximum"]}'
-    unit = {'string': 'bytes', 'path': 'bytes', 'strings': 'words', 'environment': 'variables',
+    unit = {'string': 'bytes', 'path': 'bytes', 'strings': 'words', 'paths': 'paths', 'credentials': 'files', 'environment': 'variables',
             'filter': 'bytes a word'}.get(row['kind'])
     return f'{row["minimum"]} to {row["maximum"]} {unit}' if unit else ''
 

@@ -46,6 +46,13 @@ const Attribute attributes[] = {
           .minimum = 1,
           .maximum = NAME_BYTES,
           .help = "Put before the name, with a colon between." },
+        { .name = "append_env_to_name",
+          .type = ATTRIBUTE_BOOL,
+          ROW(append_env_to_name),
+          .fallback = "false",
+          .help = "Whether the profile that is asked for of a document is put behind the name, with a "
+                  "hyphen "
+                  "between: both names select it there." },
         { .name = "namespace",
           .type = ATTRIBUTE_STRING,
           ROW(namespace),
@@ -87,6 +94,23 @@ const Attribute attributes[] = {
           .help = "Environment variables, put over those of the caller. In a document, \"env_NAME\" beside "
                   "it is put over "
                   "it where the profile NAME is asked for." },
+        { .name = "env_file",
+          .type = ATTRIBUTE_PATHS,
+          ROW(env_file),
+          .maximum = ENV_FILES_MAX,
+          .help = "Files of variables, read at each start as the owner: lines of NAME=value, as a shell or "
+                  "dotenv "
+                  "has them. They stand over the caller's environment, later files over earlier ones, env "
+                  "over all "
+                  "of them. A hyphen before a path: it may be missing." },
+        { .name = "credentials",
+          .type = ATTRIBUTE_CREDENTIALS,
+          ROW(credentials),
+          .maximum = CREDENTIALS_MAX,
+          .help = "Files that are copied, as the owner, to a folder of the process before it runs, each "
+                  "under its name "
+                  "here; the variable CREDENTIALS_DIRECTORY names the folder, which goes when the process "
+                  "has ended." },
         { .name = "filter_env",
           .type = ATTRIBUTE_FILTER,
           ROW(filter_env),
@@ -314,7 +338,6 @@ const Attribute attributes[] = {
         OFF("exec_mode", NULL, "fork fork_mode", "How the app is run: fork."),
         OFF("instances", NULL, "1", "Number of processes of the app: 1."),
         OFF("increment_var", NULL, NULL, "Variable that is counted up over the instances."),
-        OFF("append_env_to_name", NULL, NULL, "Whether the name of the profile is put behind the name."),
         OFF("log_file", "log", NULL, "File for both streams."),
         OFF("disable_logs", NULL, NULL, "Whether the output goes nowhere."),
         OFF("log_type", NULL, "raw", "Form of the lines of a log."),
@@ -348,8 +371,6 @@ const Attribute attributes[] = {
         OFF("reload_watch", NULL, NULL, "Time after which a reload counts as good."),
         OFF("uid", "user", "", "User that the app runs as: its owner."),
         OFF("gid", NULL, "", "Group that the app runs as: that of its owner."),
-        OFF("env_file", NULL, NULL, "File with environment variables."),
-        OFF("credentials", NULL, NULL, "Secrets that are handed to the app."),
         OFF("isolation", NULL, NULL, "What holds the processes of this app."),
 
         KEPT("kill_retry_time", "Nothing is polled: the end of a process is seen when it happens."),

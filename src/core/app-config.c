@@ -33,9 +33,11 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
                 g_clear_pointer((char **) attribute_field(config, attribute), g_free);
                 break;
         case ATTRIBUTE_STRINGS:
+        case ATTRIBUTE_PATHS:
                 g_clear_pointer((char ***) attribute_field(config, attribute), g_strfreev);
                 break;
         case ATTRIBUTE_ENVIRONMENT:
+        case ATTRIBUTE_CREDENTIALS:
                 g_clear_pointer((Environment **) attribute_field(config, attribute), environment_unref);
                 break;
         case ATTRIBUTE_FILTER:
@@ -71,9 +73,9 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
 static void set_default(AppConfig *config, const Attribute *attribute) {
         assert(attribute->type < _ATTRIBUTE_TYPE_MAX);
         clear_field(config, attribute);
-        if (attribute->type == ATTRIBUTE_STRINGS) {
+        if (attribute->type == ATTRIBUTE_STRINGS || attribute->type == ATTRIBUTE_PATHS) {
                 *(char ***) attribute_field(config, attribute) = g_new0(char *, 1);
-        } else if (attribute->type == ATTRIBUTE_ENVIRONMENT) {
+        } else if (attribute->type == ATTRIBUTE_ENVIRONMENT || attribute->type == ATTRIBUTE_CREDENTIALS) {
                 *(Environment **) attribute_field(config, attribute) = environment_new_empty();
         } else if (attribute->fallback && attribute->type != ATTRIBUTE_OFF) {
                 g_autoptr(Value) value = value_new_string(attribute->fallback);
@@ -244,8 +246,10 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_SIGNAL:
                 return value_new_string(signal_to_name(*(const int *) field));
         case ATTRIBUTE_STRINGS:
+        case ATTRIBUTE_PATHS:
                 return strings_to_value(*(char **const *) field);
         case ATTRIBUTE_ENVIRONMENT:
+        case ATTRIBUTE_CREDENTIALS:
                 return environment_to_value(*(Environment *const *) field);
         case ATTRIBUTE_EXIT_CODES:
                 return exit_codes_to_value(field);
@@ -284,6 +288,20 @@ bool app_config_is_stop_code(const AppConfig *config, int exit_code) {
                config->stop_exit_codes[exit_code / 64] & UINT64_C(1) << (exit_code % 64);
 }
 
+/* A name that is made has the limits of one that is given; it is not given for that. */
+static int rename_by(AppConfig *config, const char *attribute, const char *name, Error *error) {
+        g_autoptr(AppConfig) scratch = app_config_new();
+        g_autoptr(Value) value = value_new_string(name);
+        g_auto(Error) cause = { 0 };
+
+        if (app_config_set_by_name(scratch, "name", value, &cause) < 0) {
+                return error_set(error, ERROR_INVALID_CONFIG, "%s: %s", attribute, cause.message);
+        }
+        g_free(config->name);
+        config->name = g_strdup(name);
+        return 0;
+}
+
 int app_config_apply_prefix(AppConfig *config, Error *error) {
         if (!config->name_prefix || !config->name) {
                 return 0;
@@ -293,12 +311,15 @@ int app_config_apply_prefix(AppConfig *config, Error *error) {
                 return 0;
         }
         g_autofree char *name = g_strconcat(head, config->name, NULL);
-        if (strlen(name) > attribute_find("name")->maximum) {
-                return error_set(error, ERROR_INVALID_CONFIG, "name_prefix: makes the name too long");
+        return rename_by(config, "name_prefix", name, error);
+}
+
+int app_config_append_profile(AppConfig *config, const char *profile, Error *error) {
+        if (!config->append_env_to_name || !config->name) {
+                return 0;
         }
-        g_free(config->name);
-        config->name = g_steal_pointer(&name);
-        return 0;
+        g_autofree char *name = g_strconcat(config->name, "-", profile, NULL);
+        return rename_by(config, "append_env_to_name", name, error);
 }
 
 /* A name that reads as another kind of target could never be addressed. */

@@ -12,6 +12,8 @@
 
 enum {
         GIVEN_WORDS = 2,
+        ENV_FILES_MAX = 64,
+        CREDENTIALS_MAX = 64,
         EXIT_CODE_WORDS = 4, /* a bit for each code, 0 to 255 */
 };
 
@@ -26,12 +28,15 @@ typedef struct AppConfig {
         char *script;
         char *name;
         char *name_prefix;
+        bool append_env_to_name;
         char *namespace;
         char *cwd;
         char **args;
         char *interpreter;
         char **node_args;
         Environment *env;
+        char **env_file;          /* each with a '-' before it that may be missing */
+        Environment *credentials; /* NAME=path */
         EnvironmentFilter filter_env;
         uint64_t port; /* 0: none */
         char *instance_var;
@@ -72,15 +77,17 @@ typedef enum AttributeType {
         ATTRIBUTE_DURATION, /* milliseconds, or a time span as in systemd.time(7) */
         ATTRIBUTE_SIGNAL,
         ATTRIBUTE_STRINGS, /* an array, or a string that is split as a shell would */
+        ATTRIBUTE_PATHS,   /* a path, or an array of them; one may have a '-' before it */
         ATTRIBUTE_ENVIRONMENT,
-        ATTRIBUTE_SIZE,       /* bytes, or a number with K, M, G, T: powers of 1024 */
-        ATTRIBUTE_EXIT_CODES, /* one or several of 0 to 255 */
-        ATTRIBUTE_FILTER,     /* of the caller's environment */
-        ATTRIBUTE_PERCENT,    /* "150%" or 150, of one core; kept as µs in each second */
-        ATTRIBUTE_SCORE,      /* a whole number that may be negative; minimum and maximum are cast */
-        ATTRIBUTE_LIMITS,     /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
-        ATTRIBUTE_OFF,        /* not supported: only what asks for nothing is taken, and nothing is kept */
-        ATTRIBUTE_KEPT,       /* of PM2, without effect: any value is kept and told back */
+        ATTRIBUTE_CREDENTIALS, /* a map of names to paths */
+        ATTRIBUTE_SIZE,        /* bytes, or a number with K, M, G, T: powers of 1024 */
+        ATTRIBUTE_EXIT_CODES,  /* one or several of 0 to 255 */
+        ATTRIBUTE_FILTER,      /* of the caller's environment */
+        ATTRIBUTE_PERCENT,     /* "150%" or 150, of one core; kept as µs in each second */
+        ATTRIBUTE_SCORE,       /* a whole number that may be negative; minimum and maximum are cast */
+        ATTRIBUTE_LIMITS,      /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
+        ATTRIBUTE_OFF,         /* not supported: only what asks for nothing is taken, and nothing is kept */
+        ATTRIBUTE_KEPT,        /* of PM2, without effect: any value is kept and told back */
         _ATTRIBUTE_TYPE_MAX,
 } AttributeType;
 
@@ -141,6 +148,9 @@ bool app_config_is_stop_code(const AppConfig *config, int exit_code);
 
 /* Put the prefix before the name, where both are given and it is not there yet. */
 int app_config_apply_prefix(AppConfig *config, Error *error);
+
+/* Put the profile behind the name, where the config says so and there is a name. */
+int app_config_append_profile(AppConfig *config, const char *profile, Error *error);
 
 /* What no single attribute can tell: a script is there, a name is there. */
 int app_config_check(const AppConfig *config, Error *error);

@@ -94,7 +94,9 @@ const char *attribute_type_to_text(AttributeType type) {
                 [ATTRIBUTE_DURATION] = "a duration (milliseconds, or a time span such as \"2s\")",
                 [ATTRIBUTE_SIGNAL] = "a signal (its name or number)",
                 [ATTRIBUTE_STRINGS] = "an array of strings, or a string to be split",
+                [ATTRIBUTE_PATHS] = "a path, or an array of paths",
                 [ATTRIBUTE_ENVIRONMENT] = "an object of variables",
+                [ATTRIBUTE_CREDENTIALS] = "an object of names and paths",
                 [ATTRIBUTE_SIZE] = "a size (bytes, or a number with K, M, G or T)",
                 [ATTRIBUTE_EXIT_CODES] = "an exit code, or an array of them",
                 [ATTRIBUTE_FILTER] = "true or false, the name of a variable, or an array of parts of names",
@@ -116,7 +118,8 @@ const char *attribute_type_to_name(AttributeType type) {
                 [ATTRIBUTE_SIZE] = "size",         [ATTRIBUTE_EXIT_CODES] = "exit-codes",
                 [ATTRIBUTE_FILTER] = "filter",     [ATTRIBUTE_PERCENT] = "percent",
                 [ATTRIBUTE_SCORE] = "score",       [ATTRIBUTE_LIMITS] = "limits",
-                [ATTRIBUTE_OFF] = "off",           [ATTRIBUTE_KEPT] = "kept",
+                [ATTRIBUTE_PATHS] = "paths",       [ATTRIBUTE_OFF] = "off",
+                [ATTRIBUTE_KEPT] = "kept",         [ATTRIBUTE_CREDENTIALS] = "credentials",
         };
         return names[type];
 }

@@ -12,6 +12,7 @@
 #include "core/value-text.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 enum {
@@ -82,20 +83,22 @@ static bool has_control_character(const char *text) {
         return false;
 }
 
-static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        if (value->kind != VALUE_STRING) {
-                return refuse(attribute, value, error);
-        }
-        const char *text = value->string;
+static int check_text(
+                const Attribute *attribute,
+                const char *text,
+                uint64_t minimum,
+                uint64_t maximum,
+                Error *error) {
         size_t length = strlen(text);
-        if (length < attribute->minimum || length > attribute->maximum) {
+
+        if (length < minimum || length > maximum) {
                 return error_set(
                                 error,
                                 ERROR_INVALID_CONFIG,
                                 "%s: must have %" PRIu64 " to %" PRIu64 " bytes, got %zu",
                                 attribute->name,
-                                attribute->minimum,
-                                attribute->maximum,
+                                minimum,
+                                maximum,
                                 length);
         }
         if (!utf8_is_valid(text, length)) {
@@ -110,6 +113,18 @@ static int set_string(AppConfig *config, const Attribute *attribute, const Value
                                 "%s: %s has a control character",
                                 attribute->name,
                                 quoted);
+        }
+        return 0;
+}
+
+static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind != VALUE_STRING) {
+                return refuse(attribute, value, error);
+        }
+        const char *text = value->string;
+        int r = check_text(attribute, text, attribute->minimum, attribute->maximum, error);
+        if (r < 0) {
+                return r;
         }
         char **field = attribute_field(config, attribute);
         char *copy = g_strdup(text);
@@ -232,6 +247,36 @@ static int set_strings(AppConfig *config, const Attribute *attribute, const Valu
         return 0;
 }
 
+static int set_paths(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        guint count = value->kind == VALUE_ARRAY ? value->items->len : 1;
+        g_auto(GStrv) paths = g_new0(char *, count + 1);
+
+        if (count > attribute->maximum) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: over %" PRIu64 " paths",
+                                attribute->name,
+                                attribute->maximum);
+        }
+        for (guint i = 0; i < count; i++) {
+                const Value *item = value->kind == VALUE_ARRAY ? value->items->pdata[i] : value;
+                if (item->kind != VALUE_STRING) {
+                        return refuse(attribute, value, error);
+                }
+                const char *path = item->string[0] == '-' ? item->string + 1 : item->string;
+                int r = check_text(attribute, path, 1, PATH_MAX - 1, error);
+                if (r < 0) {
+                        return r;
+                }
+                paths[i] = g_strdup(item->string);
+        }
+        char ***field = attribute_field(config, attribute);
+        g_strfreev(*field);
+        *field = g_steal_pointer(&paths);
+        return 0;
+}
+
 static int add_variable(
                 const Attribute *attribute, const ValueEntry *entry, GPtrArray *assignments, Error *error) {
         g_autofree char *quoted = error_quote(entry->key);
@@ -305,6 +350,60 @@ static int set_environment(AppConfig *config, const Attribute *attribute, const 
                                 "%s: over %d bytes in all",
                                 attribute->name,
                                 TOTAL_BYTES_MAX);
+        }
+        g_ptr_array_add(assignments, NULL);
+        Environment **field = attribute_field(config, attribute);
+        environment_unref(*field);
+        *field = environment_new((const char *const *) assignments->pdata);
+        return 0;
+}
+
+static bool is_credential_name(const char *name) {
+        size_t length = strlen(name);
+
+        return length > 0 && length <= NAME_MAX && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+               strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._-") == length;
+}
+
+static int set_credentials(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
+
+        if (value->kind != VALUE_MAP) {
+                return refuse(attribute, value, error);
+        }
+        if (value->entries->len > attribute->maximum) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: over %" PRIu64 " files",
+                                attribute->name,
+                                attribute->maximum);
+        }
+        for (guint i = 0; i < value->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
+                g_autofree char *quoted = error_quote(entry->key);
+                if (!is_credential_name(entry->key)) {
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s: %s cannot be the name of a credential",
+                                        attribute->name,
+                                        quoted);
+                }
+                if (entry->value->kind != VALUE_STRING) {
+                        return error_set(
+                                        error,
+                                        ERROR_INVALID_CONFIG,
+                                        "%s.%s: expected a path, got %s",
+                                        attribute->name,
+                                        quoted,
+                                        value_kind_to_text(entry->value->kind));
+                }
+                int r = check_text(attribute, entry->value->string, 1, PATH_MAX - 1, error);
+                if (r < 0) {
+                        return r;
+                }
+                g_ptr_array_add(assignments, g_strdup_printf("%s=%s", entry->key, entry->value->string));
         }
         g_ptr_array_add(assignments, NULL);
         Environment **field = attribute_field(config, attribute);
@@ -565,7 +664,8 @@ static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
         [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
         [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_PERCENT] = set_percent,
         [ATTRIBUTE_SCORE] = set_score,       [ATTRIBUTE_LIMITS] = set_limits,
-        [ATTRIBUTE_OFF] = set_off,           [ATTRIBUTE_KEPT] = set_kept,
+        [ATTRIBUTE_PATHS] = set_paths,       [ATTRIBUTE_OFF] = set_off,
+        [ATTRIBUTE_KEPT] = set_kept,         [ATTRIBUTE_CREDENTIALS] = set_credentials,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

@@ -181,7 +181,7 @@ const OptionSpec option_specs[] = {
           NULL,
           0,
           KIND_LIST,
-          GROUP_ATTRIBUTES | GROUP_CHECK,
+          GROUP_ATTRIBUTES | GROUP_FILE,
           NULL,
           N_("KEY=VALUE"),
           N_("add to its environment; of an ecosystem file: the profile to use") },

@@ -15,8 +15,8 @@ typedef enum OptionGroup {
         GROUP_LOGS = 1 << 6,
         GROUP_QUIET = 1 << 7,  /* --silent */
         GROUP_SAVE = 1 << 8,   /* --force */
-        GROUP_FILE = 1 << 9,   /* --only */
-        GROUP_CHECK = 1 << 10, /* --env --update-env of validate */
+        GROUP_FILE = 1 << 9,   /* --only --env */
+        GROUP_CHECK = 1 << 10, /* --update-env of validate */
 } OptionGroup;
 
 typedef enum OptionKind {

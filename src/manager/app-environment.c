@@ -26,6 +26,7 @@ static const char *const private_variables[] = {
         "MEMORY_PRESSURE_WATCH",
         "MEMORY_PRESSURE_WRITE",
         "FDSTORE",
+        "CREDENTIALS_DIRECTORY",
         "NODE_CHANNEL_FD",
         "NODE_CHANNEL_SERIALIZATION_MODE",
         "NODE_UNIQUE_ID",
@@ -155,6 +156,10 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         if (!environment_get(process->caller_env, "PM2_HOME")) {
                 add(facts, "PM2_HOME=%s/.pm2", user->home);
         }
+        if (environment_count(process->config->credentials) > 0) {
+                g_autofree char *folder = credentials_folder(manager, process);
+                add(facts, "CREDENTIALS_DIRECTORY=%s", folder);
+        }
         if (is_python(process)) {
                 add(facts, "PYTHONUNBUFFERED=1");
         }
@@ -162,11 +167,12 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         return environment_new((const char *const *) facts->pdata);
 }
 
-static Environment *port_of(const AppConfig *config) {
+Environment *app_environment_declared(const AppConfig *config) {
         g_autofree char *assignment = g_strdup_printf("PORT=%" PRIu64, config->port);
-        const char *const assignments[] = { assignment, NULL };
+        const char *const assignments[] = { config->port > 0 ? assignment : NULL, NULL };
+        g_autoptr(Environment) port = environment_new(assignments);
 
-        return environment_new(assignments);
+        return environment_merge(config->env, port);
 }
 
 Environment *app_environment_make(Manager *manager, const Process *process) {
@@ -174,13 +180,9 @@ Environment *app_environment_make(Manager *manager, const Process *process) {
         g_autoptr(Environment) facts = facts_of(manager, process);
         g_autoptr(Environment) passed = environment_filter(process->caller_env, &config->filter_env);
         g_autoptr(Environment) with_facts = environment_merge(passed, facts);
-        g_autoptr(Environment) with_own = environment_merge(with_facts, config->env);
+        g_autoptr(Environment) declared = app_environment_declared(config);
 
-        if (config->port == 0) {
-                return g_steal_pointer(&with_own);
-        }
-        g_autoptr(Environment) port = port_of(config);
-        return environment_merge(with_own, port);
+        return environment_merge(with_facts, declared);
 }
 
 static void add_all(GPtrArray *words, char *const *more) {

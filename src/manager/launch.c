@@ -7,7 +7,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "core/file-names.h"
-#include "manager/manager-internal.h"
+#include "manager/launch-files.h"
 #include "manager/manager-state.h"
 #include "manager/process-record.h"
 #include "platform/proc-stat.h"
@@ -128,17 +128,26 @@ static size_t list_limits(const AppConfig *config, ExecLimit *limits) {
         return n;
 }
 
-static int make_child(ProcessHandle *handle) {
-        Process *process = handle->process;
-        g_autoptr(Environment) own_environment = app_environment_make(handle->manager, process);
-        g_autoptr(Environment) environment = hook_environment_make(handle, own_environment);
-        bool main = handle->phase == PHASE_MAIN;
-        g_auto(GStrv) argv = main ? app_argv_make(process) : hook_argv_make(handle);
-        g_autofree char **envp = g_new0(char *, environment_count(environment) + 1);
+/* For execve(2), as long as the environment is there. */
+static char **list_environment(const Environment *environment) {
+        char **assignments = g_new0(char *, environment_count(environment) + 1);
 
         for (size_t i = 0; i < environment_count(environment); i++) {
-                envp[i] = (char *) environment_at(environment, i);
+                assignments[i] = (char *) environment_at(environment, i);
         }
+        return assignments;
+}
+
+static int make_child(ProcessHandle *handle) {
+        Process *process = handle->process;
+        g_autoptr(Environment) app_environment = app_environment_make(handle->manager, process);
+        g_autoptr(Environment) environment = hook_environment_make(handle, app_environment);
+        g_autoptr(Environment) declared = app_environment_declared(process->config);
+        g_autoptr(Environment) over = hook_environment_make(handle, declared);
+        bool main = handle->phase == PHASE_MAIN;
+        g_auto(GStrv) argv = main ? app_argv_make(process) : hook_argv_make(handle);
+        g_autofree char **envp = list_environment(environment), **env_over = list_environment(over);
+        g_auto(LaunchFiles) files = { 0 };
         const UserInfo *owner = manager_user(handle->manager, process->owner);
         ExecUser user = {
                 .uid = owner->uid,
@@ -156,6 +165,7 @@ static int make_child(ProcessHandle *handle) {
                 .path = main ? process->program : "/bin/sh",
                 .argv = argv,
                 .envp = envp,
+                .env_over = env_over,
                 .cwd = process->cwd,
                 .out_path = path_or_null(process->out_log_path),
                 .error_path = path_or_null(process->error_log_path),
@@ -163,6 +173,7 @@ static int make_child(ProcessHandle *handle) {
                 .user = handle->manager->system ? &user : NULL,
                 .nofile = handle->manager->nofile,
         };
+        launch_files_init(&files, handle, &plan);
         int birth_fd = handle->group ? isolation_group_birth_fd(handle->group) : -EBADF;
         int r = spawn_gated(&plan, birth_fd, &handle->child);
         if (r < 0) {
@@ -244,10 +255,17 @@ int launch_placed(ProcessHandle *handle, int result) {
 }
 
 static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
-        [EXEC_STAGE_USER] = "user",         [EXEC_STAGE_CWD] = "cwd",
-        [EXEC_STAGE_OUT_FILE] = "out_file", [EXEC_STAGE_ERROR_FILE] = "error_file",
-        [EXEC_STAGE_PID_FILE] = "pid_file", [EXEC_STAGE_OOM_SCORE] = "oom_score_adjust",
-        [EXEC_STAGE_LIMITS] = "limits",     [EXEC_STAGE_EXECUTE] = "script",
+        [EXEC_STAGE_USER] = "user",
+        [EXEC_STAGE_CWD] = "cwd",
+        [EXEC_STAGE_OUT_FILE] = "out_file",
+        [EXEC_STAGE_ERROR_FILE] = "error_file",
+        [EXEC_STAGE_PID_FILE] = "pid_file",
+        [EXEC_STAGE_OOM_SCORE] = "oom_score_adjust",
+        [EXEC_STAGE_LIMITS] = "limits",
+        [EXEC_STAGE_EXECUTE] = "script",
+        [EXEC_STAGE_ENV_FILE] = "env_file",
+        [EXEC_STAGE_CREDENTIALS] = "credentials",
+        [EXEC_STAGE_CREDENTIALS_FOLDER] = "credentials",
 };
 
 static const char *stage_value(const Process *process, ExecStage stage) {
@@ -262,6 +280,9 @@ static const char *stage_value(const Process *process, ExecStage stage) {
                 return process->pid_path;
         case EXEC_STAGE_EXECUTE:
                 return process->program;
+        case EXEC_STAGE_ENV_FILE:
+        case EXEC_STAGE_CREDENTIALS:
+        case EXEC_STAGE_CREDENTIALS_FOLDER:
         case EXEC_STAGE_OOM_SCORE:
         case EXEC_STAGE_LIMITS:
         case EXEC_STAGE_USER:
@@ -271,10 +292,14 @@ static const char *stage_value(const Process *process, ExecStage stage) {
         }
 }
 
+const char *exec_error_to_text(int error) {
+        return error == EXEC_NOT_REGULAR ? "is not a regular file" : g_strerror(error);
+}
+
 static int take_limit_failure(ProcessHandle *handle, const ExecReport *report) {
         const AppConfig *config = handle->process->config;
         bool score = report->stage == EXEC_STAGE_OOM_SCORE;
-        Resource resource = resource_of(report->resource);
+        Resource resource = resource_of(report->item);
         const char *name = score ? "" : resource_name(resource);
         g_autofree char *value = NULL;
 
@@ -302,6 +327,9 @@ static int take_failure(ProcessHandle *handle, const ExecReport *report) {
         if (stage == EXEC_STAGE_OOM_SCORE || stage == EXEC_STAGE_LIMITS) {
                 return take_limit_failure(handle, report);
         }
+        if (launch_files_take_failure(handle, report)) {
+                return -ECANCELED;
+        }
         if (stage == EXEC_STAGE_EXECUTE && report->error == ENOENT &&
             access(handle->process->program, F_OK) == 0) { /* execve(2) */
                 return error_set(
@@ -317,8 +345,7 @@ static int take_failure(ProcessHandle *handle, const ExecReport *report) {
                         "%s: %s: %s",
                         stage_attributes[stage],
                         quoted,
-                        report->error == EXEC_NOT_REGULAR ? "is not a regular file"
-                                                          : g_strerror(report->error));
+                        exec_error_to_text(report->error));
 }
 
 int launch_read_report(ProcessHandle *handle) {

@@ -228,6 +228,7 @@ static void on_gone_and_invalidate(ProcessHandle *handle) {
         thaw(handle); /* what it leaves running, if that is meant */
         isolation_group_release(g_steal_pointer(&handle->group));
         process_set_group(handle->process, "", "");
+        credentials_remove(handle->manager, handle->process);
         lifecycle_input_and_invalidate(handle, gone_choose_input(handle));
 }
 

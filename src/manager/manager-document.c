@@ -28,6 +28,7 @@ typedef struct Document {
         Ecosystem ecosystem;
         GPtrArray *apps;    /* of DeclaredApp: those that are wanted */
         GHashTable *names;  /* of all apps: const char * of their configs */
+        GHashTable *met;    /* those of the option "only" that an app has */
         GPtrArray *configs; /* of AppConfig, which hold the names */
 } Document;
 
@@ -49,6 +50,7 @@ static void unref_config(void *item) {
 static void document_done(Document *document) {
         g_clear_pointer(&document->apps, g_ptr_array_unref);
         g_clear_pointer(&document->names, g_hash_table_unref);
+        g_clear_pointer(&document->met, g_hash_table_unref);
         g_clear_pointer(&document->configs, g_ptr_array_unref);
         ecosystem_done(&document->ecosystem);
         request_done(&document->request);
@@ -151,9 +153,36 @@ static void apply_declaration(Document *document, const Value *declaration, Decl
 }
 
 /* Whether it is one of those that the call is about; who cannot be named is. */
-static bool is_wanted(const Document *document, const AppConfig *config) {
+static bool is_wanted(const Document *document, const char *name, const char *plain_name) {
         char **only = document->request.only;
-        return !only || !config->name || g_strv_contains((const char *const *) only, config->name);
+        bool wanted = !only || !name;
+
+        for (; only && name && *only; only++) {
+                if (strcmp(*only, name) == 0 || strcmp(*only, plain_name) == 0) {
+                        (void) g_hash_table_add(document->met, *only);
+                        wanted = true;
+                }
+        }
+        return wanted;
+}
+
+/* Name it. Whoever asks for some apps alone may know it without its profile: PM2 does. */
+static bool name_app(Document *document, DeclaredApp *declared) {
+        AppConfig *config = declared->app.config;
+        g_auto(Error) cause = { 0 };
+        g_autofree char *plain_name = NULL;
+
+        int r = checked_app_name(&declared->app, &cause);
+        if (r >= 0) {
+                plain_name = g_strdup(config->name);
+        }
+        if (r >= 0 && document->request.profile) {
+                r = app_config_append_profile(config, document->request.profile, &cause);
+        }
+        if (r < 0) {
+                add_error(document, declared, &cause);
+        }
+        return is_wanted(document, config->name, plain_name ? plain_name : config->name);
 }
 
 static void check_app(Document *document, DeclaredApp *declared) {
@@ -189,13 +218,11 @@ static void declare_app(Document *document, unsigned index) {
         declared->app.caller_env = app_environment_base(
                         document->manager, document->caller->uid, document->request.caller_env);
         apply_declaration(document, declaration, declared);
-        if (checked_app_name(&declared->app, &cause) < 0) {
-                add_error(document, declared, &cause);
-        }
         AppConfig *config = declared->app.config;
+        bool wanted = name_app(document, declared);
         bool named = config->name != NULL;
         g_ptr_array_add(document->configs, app_config_ref(config));
-        if (named && !g_hash_table_add(document->names, config->name) && is_wanted(document, config)) {
+        if (named && !g_hash_table_add(document->names, config->name) && wanted) {
                 (void) error_set(
                                 &cause,
                                 ERROR_INVALID_CONFIG,
@@ -203,7 +230,7 @@ static void declare_app(Document *document, unsigned index) {
                                 config->name);
                 add_error(document, declared, &cause);
         }
-        if (!is_wanted(document, config)) {
+        if (!wanted) {
                 declared_app_free(declared);
                 return;
         }
@@ -217,7 +244,7 @@ static void declare_app(Document *document, unsigned index) {
 /* A name that was asked for and is not there is a slip of the pen. */
 static int check_only(const Document *document, Error *error) {
         for (char **name = document->request.only; name && *name; name++) {
-                if (!g_hash_table_contains(document->names, *name)) {
+                if (!g_hash_table_contains(document->met, *name)) {
                         g_autofree char *quoted = error_quote(*name);
                         return error_set(
                                         error,
@@ -243,6 +270,7 @@ static int document_check(
         document->caller = caller;
         document->apps = g_ptr_array_new_with_free_func(declared_app_free);
         document->names = g_hash_table_new(g_str_hash, g_str_equal);
+        document->met = g_hash_table_new(NULL, NULL);
         document->configs = g_ptr_array_new_with_free_func(unref_config);
         int r = request_parse(&document->request, options, keys, error);
         if (r >= 0) {

@@ -194,9 +194,19 @@ int limits_check(const Manager *manager, const AppConfig *config, Error *error);
 Environment *app_environment_clean(const Environment *environment);
 /* What a process starts from: what its caller sent (NULL: nothing), else what we have for its owner. */
 Environment *app_environment_base(Manager *manager, uid_t owner, const Environment *caller_env);
+/* What the app's own attributes set: it stands over all else, the files of env_file too. */
+Environment *app_environment_declared(const AppConfig *config);
+/* The whole but for the variables of these files, which the child alone reads. */
 Environment *app_environment_make(Manager *manager, const Process *process);
 /* The arguments of execve(2), for g_strfreev(). */
 char **app_argv_make(const Process *process);
+
+/* credentials.c */
+/* The folder that the credentials of a process are copied to. */
+char *credentials_folder(const Manager *manager, const Process *process);
+void credentials_remove(const Manager *manager, const Process *process);
+/* Those of processes that nobody knows. */
+void credentials_remove_leftovers(const Manager *manager);
 
 /* command.c */
 Command *command_new(CommandVerb verb, Operation *operation);
@@ -257,6 +267,8 @@ int launch_spawn(ProcessHandle *handle);
 int launch_placed(ProcessHandle *handle, int result);
 /* Read what the child reported. 1: executed; 0: not yet; negative: failed, launch_error is set. */
 int launch_read_report(ProcessHandle *handle);
+/* Of the report of a child. */
+const char *exec_error_to_text(int error);
 /* Forget the child that has been reaped, or never came to be. */
 void launch_end_child(ProcessHandle *handle);
 

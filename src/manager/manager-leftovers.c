@@ -159,6 +159,7 @@ void manager_end_leftovers(Manager *manager, bool alone) {
         g_autoptr(GPtrArray) leftovers = g_ptr_array_new_with_free_func(leftover_free);
 
         if (alone) {
+                credentials_remove_leftovers(manager);
                 isolation_list_leftovers(manager->isolation, leftovers);
         }
         for (guint i = 0; i < leftovers->len; i++) {

@@ -5,6 +5,7 @@
 #include "platform/child-steps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,19 @@ int child_become_user(const ExecUser *user) {
                 return errno;
         }
         return 0;
+}
+
+int child_open_to_read(const char *path) {
+        int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        struct stat status;
+
+        if (fd < 0 || fstat(fd, &status) < 0) {
+                return -errno;
+        }
+        if (!S_ISREG(status.st_mode)) {
+                return S_ISDIR(status.st_mode) ? -EISDIR : -CHILD_NOT_REGULAR;
+        }
+        return fd;
 }
 
 void child_make_parents(const char *path, mode_t mode) {

@@ -4,6 +4,9 @@
 
 #include "platform/exec-child.h"
 
+#include "platform/exec-credentials.h"
+#include "platform/exec-environment.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -39,15 +42,18 @@ static void reset_signals(void) {
         }
 }
 
-static void report(int result_fd, ExecStage stage, int error, int resource) {
-        ExecReport text = { .stage = (int32_t) stage, .error = error, .resource = resource };
-        ssize_t n = write(result_fd, &text, sizeof(text));
+static void report(int result_fd, const ExecReport *text) {
+        ssize_t n = write(result_fd, text, sizeof(*text));
         (void) n;
 }
 
-static _Noreturn void fail(int result_fd, ExecStage stage, int error) {
-        report(result_fd, stage, error, 0);
+static _Noreturn void fail_with(int result_fd, const ExecReport *text) {
+        report(result_fd, text);
         _exit(CHILD_FAILED_STATUS);
+}
+
+static _Noreturn void fail(int result_fd, ExecStage stage, int error) {
+        fail_with(result_fd, &(ExecReport){ .stage = (int32_t) stage, .error = error });
 }
 
 static bool wait_at_gate(int gate_fd) {
@@ -131,13 +137,30 @@ static int write_pid_file(const char *path) {
         return 0;
 }
 
+/* The files that the app is given, read; returns its environment. */
+static char *const *read_files(const ExecPlan *plan, int result_fd) {
+        ExecReport failure = { .stage = EXEC_STAGE_ENV_FILE };
+        char *const *envp = exec_environment_make(plan, &failure);
+
+        if (!envp) {
+                fail_with(result_fd, &failure);
+        }
+        failure = (ExecReport){ .stage = EXEC_STAGE_CREDENTIALS };
+        if (!exec_credentials_copy(plan, &failure)) {
+                fail_with(result_fd, &failure);
+        }
+        return envp;
+}
+
 /* As the user who will have them: nobody gets more than that user may. Last, for they hold for us as well.
  */
 static void set_limits(const ExecPlan *plan, int result_fd) {
         for (size_t i = 0; i < plan->n_limits; i++) {
                 if (setrlimit(plan->limits[i].resource, &plan->limits[i].limit) < 0) {
-                        report(result_fd, EXEC_STAGE_LIMITS, errno, plan->limits[i].resource);
-                        _exit(CHILD_FAILED_STATUS);
+                        fail_with(result_fd,
+                                  &(ExecReport){ .stage = EXEC_STAGE_LIMITS,
+                                                 .error = errno,
+                                                 .item = plan->limits[i].resource });
                 }
         }
 }
@@ -159,6 +182,10 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         if (plan->oom_score_adjust && score_fd < 0) {
                 fail(result_fd, EXEC_STAGE_OOM_SCORE, errno);
         }
+        error = exec_credentials_make_folder(plan);
+        if (error != 0) {
+                fail(result_fd, EXEC_STAGE_CREDENTIALS_FOLDER, error);
+        }
         error = plan->user ? child_become_user(plan->user) : 0;
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_USER, error);
@@ -169,18 +196,19 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
         if (chdir(plan->cwd) < 0) {
                 fail(result_fd, EXEC_STAGE_CWD, errno);
         }
+        char *const *envp = read_files(plan, result_fd);
         open_streams(plan, result_fd);
         error = plan->pid_path ? write_pid_file(plan->pid_path) : 0;
         if (error != 0) {
                 fail(result_fd, EXEC_STAGE_PID_FILE, error);
         }
         set_limits(plan, result_fd);
-        report(result_fd, EXEC_STAGE_EXECUTE, 0, 0);
+        report(result_fd, &(ExecReport){ .stage = EXEC_STAGE_EXECUTE });
         /* All signals are blocked: one that a supervisor left by dying waits, and is forgotten by this. */
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGPIPE, SIG_DFL);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        (void) execve(plan->path, plan->argv, plan->envp);
+        (void) execve(plan->path, plan->argv, envp);
         fail(result_fd, EXEC_STAGE_EXECUTE, errno);
 }

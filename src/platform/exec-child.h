@@ -15,6 +15,9 @@
 typedef enum ExecStage {
         EXEC_STAGE_USER,
         EXEC_STAGE_CWD,
+        EXEC_STAGE_ENV_FILE,
+        EXEC_STAGE_CREDENTIALS,
+        EXEC_STAGE_CREDENTIALS_FOLDER,
         EXEC_STAGE_OUT_FILE,
         EXEC_STAGE_ERROR_FILE,
         EXEC_STAGE_PID_FILE,
@@ -28,12 +31,14 @@ typedef enum ExecStage {
  * succeeded; or what failed. End of file alone: it died before. */
 typedef struct ExecReport {
         int32_t stage;
-        int32_t error;    /* errno; EXEC_NOT_REGULAR: the file is of another kind */
-        int32_t resource; /* of EXEC_STAGE_LIMITS */
+        int32_t error; /* errno; EXEC_NOT_REGULAR: the file is of another kind */
+        int32_t item;  /* of EXEC_STAGE_LIMITS the resource, of files their index */
+        uint32_t line; /* of an environment file, 0: none; then error is an EnvironmentFileResult */
 } ExecReport;
 
 enum {
-        EXEC_NOT_REGULAR = 4096,
+        EXEC_NOT_REGULAR = CHILD_NOT_REGULAR,
+        EXEC_CREDENTIAL_BYTES_MAX = 1024 * 1024,
         EXEC_GATE_CLOSED_STATUS = 219, /* of a child that was never let through, for whoever adopted it */
 };
 
@@ -42,11 +47,26 @@ typedef struct ExecLimit {
         struct rlimit limit;
 } ExecLimit;
 
+typedef struct ExecEnvironmentFile {
+        const char *path;
+        bool optional; /* it may be missing */
+} ExecEnvironmentFile;
+
+typedef struct ExecCredential {
+        const char *source, *target;
+} ExecCredential;
+
 /* All pointers are read by the child in its copy of the parent's memory. */
 typedef struct ExecPlan {
         const char *path;
         char *const *argv;
         char *const *envp;
+        char *const *env_over; /* what of envp stands over the variables of the files; NULL: nothing */
+        const ExecEnvironmentFile *env_files;
+        size_t n_env_files;
+        const char *credentials_folder; /* made, and the files copied into it; NULL: none */
+        const ExecCredential *credentials;
+        size_t n_credentials;
         const char *cwd;
         const char *out_path;   /* NULL: /dev/null */
         const char *error_path; /* NULL: /dev/null */

@@ -42,7 +42,7 @@ STUBBORN = "#!/bin/sh\ntrap '' INT\nwhile :; do sleep 0.05; done\n"
 # name: (program, attributes). Bystander is never touched: its pid never changes while the state survives.
 BASE = {
     'bystander': (SLEEPER, {}),
-    'family': (FAMILY, {'kill_timeout': 200}),
+    'family': (FAMILY, {'kill_timeout': 200, 'credentials': {'word': '/etc/passwd'}}),
     'stubborn': (STUBBORN, {'kill_timeout': 100}),
     'solo': (SLEEPER, {'treekill': False}),
 }
@@ -95,6 +95,7 @@ class Campaign:
         self.armed = False
         self.crashed = None  # the process whose end the supervisor is to know
         self.client = None
+        self.folders = set()  # that have the folders with credentials
         self.kills = 0
 
     # What is there
@@ -130,6 +131,18 @@ class Campaign:
             found.append(f'family: {groups.get(path)} in {path}, expected three')
         return found
 
+    def credential_problems(self, properties):
+        """Family has a folder with a file, and nobody else has one."""
+        known = set()
+        pid = properties['family']['Pid'] if 'family' in properties else 0
+        if pid:
+            variables = harness.read_file(f'/proc/{pid}/environ').split('\0')
+            known = {value for key, _, value in (text.partition('=') for text in variables) if key == 'CREDENTIALS_DIRECTORY'}
+            self.folders.update(os.path.dirname(folder) for folder in known)
+        there = {os.path.join(parent, name) for parent in self.folders for name in os.listdir(parent)}
+        found = [f'{folder} is left' for folder in there - known if self.host.survives]
+        return found + [f'{folder} is not whole' for folder in known if not os.path.exists(f'{folder}/word')]
+
     def unmanaged(self, properties, groups):
         if groups is None:
             return self.strays({values['Pid'] for values in properties.values() if values['Pid']})
@@ -159,6 +172,7 @@ class Campaign:
                 found += self.member_problems(name, properties[name], groups)
         found += self.unmanaged(properties, groups)
         alive = sum(app.pid > 0 for app in apps.values())
+        found += self.credential_problems(properties)
         kept = self.host.kept_fds()
         if kept is not None and kept != alive + 2:
             found.append(f'{kept} descriptors are kept for {alive} processes and the state')

@@ -162,6 +162,24 @@ apps:
         self.pm2ctl('start', 'apps.json', '--only', 'api')
         self.assertEqual(self.told('api'), 'A=base B= MODE=dev\n')
 
+    def test_append_env_to_name(self):
+        self.tell()
+        self.write('apps.json', self.PROFILES.replace('"name":', '"append_env_to_name": true, "name":'))
+        self.pm2ctl('start', 'apps.json', '--env', 'staging')
+        self.pm2ctl('start', 'apps.json', '--env', 'production', '--only', 'api')
+        self.assertEqual(self.told('api-production'), 'A=base B=2 MODE=prod\n')
+        self.pm2ctl('restart', 'apps.json', '--env', 'production', '--only', 'api-production')
+        self.assertEqual(self.restarts(), {'api-staging': 0, 'web-staging': 0, 'api-production': 1})
+        result = self.pm2ctl('start', 'apps.json', '--env', 'staging', '--only', 'api-production', status=FAILED)
+        self.assertIn("no app of the document is named 'api-production'", result.stderr)
+        self.pm2ctl('stop', 'apps.json', '--env', 'staging', '--only', 'web')
+        self.pm2ctl('delete', 'apps.json', '--env', 'production', '--only', 'api')
+        self.assertEqual(self.listed(), {'api-staging': 'online', 'web-staging': 'stopped'})
+        self.write('twice.json', json.dumps([{'name': 'a-x', 'script': './tell.sh'},
+                                             {'name': 'a', 'script': './tell.sh', 'append_env_to_name': True}]))
+        result = self.pm2ctl('validate', 'twice.json', '--env', 'x', status=FAILED)
+        self.assertIn("'a-x' stands twice", result.stderr)
+
     def test_unused_profiles_are_checked(self):
         self.tell()
         self.write('apps.json', '{"script": "./tell.sh",\n "env_x": {"=": 1},\n "env_y": 5}')

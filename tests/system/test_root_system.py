@@ -120,6 +120,31 @@ class TwoUsers(SystemCase):
         self.assertEqual(self.client.property(mine, 'Status'), 'online')
         self.assertNotIn(other, self.client.managed_objects())
 
+    def test_files_are_read_as_their_owner(self):
+        """What env_file and credentials name; and the copies are the owner's alone."""
+        for name, mode in (('open', 0o644), ('closed', 0o600)):
+            with open(self.path(name), 'w', encoding='ascii') as file:
+                file.write('WORD=read\n')
+            os.chmod(self.path(name), mode)
+        for attributes in ({'env_file': self.path('closed')}, {'credentials': {'word': self.path('closed')}}):
+            with self.assertRaises(booted.DBusError) as caught:
+                self.start(self.tester, **attributes)
+            self.assertIn(f"'{self.path('closed')}': Permission denied", str(caught.exception))
+        path = self.start(self.tester, env_file=self.path('open'), credentials={'word': self.path('open')})
+        with open(f'/proc/{self.client.property(path, "Pid")}/environ', encoding='utf-8') as file:
+            variables = file.read().split('\0')
+        self.assertIn('WORD=read', variables)
+        folder = '/run/pm2/credentials/' + self.client.property(path, 'UniqueId')
+        self.assertIn('CREDENTIALS_DIRECTORY=' + folder, variables)
+        for name, mode in ((folder, 0o700), (folder + '/word', 0o400)):
+            status = os.stat(name)
+            self.assertEqual((status.st_uid, stat.S_IMODE(status.st_mode)), (self.tester.uid, mode))
+        self.assertEqual(os.stat(os.path.dirname(folder)).st_uid, 0)
+        self.assertNotEqual(self.second.run('cat', folder + '/word', check=False).returncode, 0)
+        self.assertEqual(self.tester.run('cat', folder + '/word').stdout, 'WORD=read\n')
+        self.client.delete('app')
+        self.assertEqual(os.listdir('/run/pm2/credentials'), [])
+
     def test_kill_is_for_root(self):
         self.start(self.tester, 'mine')
         pid = self.instance.main_pid()

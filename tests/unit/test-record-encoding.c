@@ -101,6 +101,8 @@ static const char *const samples[_ATTRIBUTE_TYPE_MAX][12] = {
                                  "i:86400000" },
         [ATTRIBUTE_SIGNAL] = { "s:SIGTERM", "s:SIGRTMIN+3", "s:SIGRTMAX", "i:1" },
         [ATTRIBUTE_STRINGS] = { "[]", "a:", "a:a||b c|-x|", "a:\"|'|\\", "a:\xff\xfe|\x01\n\t" },
+        [ATTRIBUTE_PATHS] = { "[]", "a:-/x y|z", "s:.env" },
+        [ATTRIBUTE_CREDENTIALS] = { "{}", "m:a.b=/x y|C=z" },
         [ATTRIBUTE_ENVIRONMENT] = { "{}",
                                     "m:A=",
                                     "m:A==x=|B=b b",

@@ -5,6 +5,7 @@
 #include "platform/spawn.h"
 
 #include "basic/cleanup.h"
+#include "basic/environment-file.h"
 #include "fixture.h"
 #include "platform/proc-stat.h"
 #include "spawn-fixture.h"
@@ -328,6 +329,237 @@ static void test_user(void) {
         test_folder_remove(folder);
 }
 
+/* A command that prints variables, with these files of the folder. */
+static char *with_files(const char *folder, const char *names, const char *command) {
+        static char greeting[] = "GREETING=over", own[] = "OWN=app", *env_over[] = { own, greeting, NULL };
+        g_autofree char *out = test_path(folder, "output");
+        g_auto(GStrv) words = g_strsplit(names, " ", -1);
+        ExecEnvironmentFile files[4];
+        ShellPlan shell;
+
+        (void) unlink(out);
+        test_shell_plan_init(&shell, command, folder);
+        shell.plan.out_path = out;
+        shell.plan.env_files = files;
+        for (; words[shell.plan.n_env_files]; shell.plan.n_env_files++) {
+                char *word = words[shell.plan.n_env_files];
+                files[shell.plan.n_env_files] = (ExecEnvironmentFile){
+                        .path = word[0] == '-' ? word + 1 : word,
+                        .optional = word[0] == '-',
+                };
+        }
+        shell.plan.env_over = env_over;
+        SpawnOutcome outcome = test_spawn_run(&shell.plan);
+        if (!outcome.executing) {
+                g_assert_cmpint(outcome.last.stage, ==, EXEC_STAGE_ENV_FILE);
+                g_assert_cmpint(outcome.status, ==, 127);
+                return g_strdup_printf("%d %u %d", outcome.last.item, outcome.last.line, outcome.last.error);
+        }
+        assert_executed(&outcome, 0);
+        return test_file_read(out);
+}
+
+static void test_env_files(void) {
+        char *folder = test_folder_new();
+        g_autofree char *one =
+                        test_file_write(folder, "one", "A=1\nB=1\nGREETING=file\nOWN=file\nPATH=/bin\n");
+        g_autofree char *two = test_file_write(folder, "two", "B=2\nC=\nA_B='x y'\nB=3");
+        g_autofree char *link = test_path(folder, "link");
+        static const char print[] = "echo $A,$B,${C-unset},$A_B,$GREETING,$OWN,$PATH";
+
+        g_assert_cmpint(symlink(two, link), ==, 0);
+        g_autofree char *both = with_files(folder, "one link", print);
+        g_assert_cmpstr(both, ==, "1,3,,x y,over,app,/bin\n");
+        g_autofree char *reverse = with_files(folder, "two -missing one", print);
+        g_assert_cmpstr(reverse, ==, "1,1,,x y,over,app,/bin\n");
+        g_autofree char *none = with_files(folder, "-missing", print);
+        g_assert_cmpstr(none, ==, ",,unset,,over,app,/usr/bin:/bin\n");
+        g_autofree char *names = with_files(folder, "one two", "env | cut -d= -f1 | sort | uniq -d");
+        g_assert_cmpstr(names, ==, ""); /* each once */
+        test_folder_remove(folder);
+}
+
+static void write_many(const char *folder, const char *name, unsigned count) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < count; i++) {
+                g_string_append_printf(text, "V%u=%u\n", i, i);
+        }
+        test_file_put(folder, name, text->str);
+}
+
+static void test_env_file_failures(void) {
+        char *folder = test_folder_new();
+        g_autofree char *large = g_strnfill(ENVIRONMENT_FILE_BYTES_MAX - 1, '#');
+        g_autofree char *too_large = g_strconcat(large, "\n\n", NULL);
+        static const struct {
+                const char *files;
+                unsigned line;
+                int item, error;
+        } refused[] = {
+                { "missing", 0, 0, ENOENT },
+                { "good missing", 0, 1, ENOENT },
+                { "-file/x", 0, 0, ENOTDIR },
+                { "-fifo", 0, 0, EXEC_NOT_REGULAR },
+                { "dir", 0, 0, EISDIR },
+                { "/dev/null", 0, 0, EXEC_NOT_REGULAR },
+                { "too-large", 0, 0, EFBIG },
+                { "good file", 1, 1, ENVIRONMENT_FILE_NO_ASSIGNMENT },
+                { "-bad", 3, 0, ENVIRONMENT_FILE_OPEN_QUOTE },
+                { "good many", 8192, 1, ENVIRONMENT_FILE_TOO_MANY },
+        };
+
+        make_obstacles(folder);
+        test_file_put(folder, "good", "A=1\n");
+        test_file_put(folder, "bad", "A=1\n\nB='2\n");
+        test_file_put(folder, "large", large);
+        test_file_put(folder, "too-large", too_large);
+        write_many(folder, "many", 8192);
+        for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+                g_autofree char *expected = g_strdup_printf(
+                                "%d %u %d", refused[i].item, refused[i].line, refused[i].error);
+                g_autofree char *told = with_files(folder, refused[i].files, "echo $A");
+                g_test_message("%s", refused[i].files);
+                g_assert_cmpstr(told, ==, expected);
+        }
+        g_autofree char *just = with_files(folder, "large", "echo $GREETING");
+        g_assert_cmpstr(just, ==, "over\n");
+        g_autofree char *all = with_files(folder, "many", "env | grep -c ^V; echo $V0 $V8191");
+        g_assert_cmpstr(all, ==, "8192\n0 8191\n");
+        test_folder_remove(folder);
+}
+
+static void write_sources(const char *folder) {
+        g_autofree char *most = g_strnfill(EXEC_CREDENTIAL_BYTES_MAX, 'x');
+        g_autofree char *more = g_strnfill(EXEC_CREDENTIAL_BYTES_MAX + 1, 'x');
+
+        make_obstacles(folder);
+        test_file_put(folder, "one", "first\n");
+        test_file_put(folder, "most", most);
+        test_file_put(folder, "more", more);
+}
+
+static SpawnOutcome with_credentials(ShellPlan *shell, const char *folder, const char *names) {
+        g_auto(GStrv) words = g_strsplit(names, " ", -1);
+        g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+        g_autofree char *store = test_path(folder, "run/credentials/id");
+        ExecCredential credentials[4];
+
+        for (shell->plan.n_credentials = 0; words[shell->plan.n_credentials]; shell->plan.n_credentials++) {
+                size_t i = shell->plan.n_credentials;
+                g_ptr_array_add(texts, test_path(folder, words[i]));
+                credentials[i].source = texts->pdata[texts->len - 1];
+                g_ptr_array_add(texts, g_strdup_printf("%s/c%zu", store, i));
+                credentials[i].target = texts->pdata[texts->len - 1];
+        }
+        shell->plan.credentials = credentials;
+        shell->plan.credentials_folder = store;
+        SpawnOutcome outcome = test_spawn_run(&shell->plan);
+        shell->plan.credentials = NULL;
+        shell->plan.credentials_folder = NULL;
+        return outcome;
+}
+
+static void test_credentials(void) {
+        static const char show[] =
+                        "cd run/credentials/id && stat -c '%a %n' .. . * && cat c0 && cmp c1 ../../../most";
+        char *folder = test_folder_new();
+        g_autofree char *out = test_path(folder, "output");
+        mode_t mask = umask(077);
+        ShellPlan shell;
+
+        write_sources(folder);
+        test_shell_plan_init(&shell, show, folder);
+        shell.plan.out_path = out;
+        SpawnOutcome outcome = with_credentials(&shell, folder, "one most");
+        assert_executed(&outcome, 0);
+        g_autofree char *text = test_file_read(out);
+        g_assert_cmpstr(text, ==, "711 ..\n700 .\n400 c0\n400 c1\nfirst\n");
+        /* what is there still is replaced */
+        test_file_put(folder, "one", "second\n");
+        test_shell_plan_init(&shell, "cat run/credentials/id/c0; umask", folder);
+        (void) unlink(out);
+        shell.plan.out_path = out;
+        outcome = with_credentials(&shell, folder, "one");
+        assert_executed(&outcome, 0);
+        g_autofree char *again = test_file_read(out);
+        g_assert_cmpstr(again, ==, "second\n0077\n");
+        (void) umask(mask);
+        test_folder_remove(folder);
+}
+
+static void test_credentials_of_a_user(void) {
+        static const ExecUser user = { .uid = 65534, .gid = 65533 };
+        char *folder = test_folder_new();
+        g_autofree char *out = test_path(folder, "out.log"), *one = test_path(folder, "one");
+        ShellPlan shell;
+
+        if (geteuid() != 0) {
+                test_folder_remove(folder);
+                g_test_skip("becoming another user needs root");
+                return;
+        }
+        g_assert_cmpint(chmod(folder, 0777), ==, 0);
+        write_sources(folder);
+        test_shell_plan_init(
+                        &shell,
+                        "stat -c '%u %g' run/credentials run/credentials/id run/credentials/id/*",
+                        folder);
+        shell.plan.out_path = out;
+        shell.plan.user = &user;
+        SpawnOutcome outcome = with_credentials(&shell, folder, "one");
+        assert_executed(&outcome, 0);
+        g_autofree char *text = test_file_read(out);
+        g_assert_cmpstr(text, ==, "0 0\n65534 65533\n65534 65533\n");
+        /* what the user may not read it does not get */
+        g_assert_cmpint(chmod(one, 0600), ==, 0);
+        outcome = with_credentials(&shell, folder, "one");
+        g_assert_cmpint(outcome.last.stage, ==, EXEC_STAGE_CREDENTIALS);
+        g_assert_cmpint(outcome.last.error, ==, EACCES);
+        test_folder_remove(folder);
+}
+
+static void test_credential_failures(void) {
+        static const struct {
+                const char *names;
+                ExecStage stage;
+                int item, error;
+        } refused[] = {
+                { "one missing", EXEC_STAGE_CREDENTIALS, 1, ENOENT },
+                { "one most more", EXEC_STAGE_CREDENTIALS, 2, EFBIG },
+                { "fifo", EXEC_STAGE_CREDENTIALS, 0, EXEC_NOT_REGULAR },
+                { "dir", EXEC_STAGE_CREDENTIALS, 0, EISDIR },
+        };
+        char *folder = test_folder_new();
+        ShellPlan shell;
+
+        write_sources(folder);
+        test_shell_plan_init(&shell, "true", folder);
+        for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+                SpawnOutcome outcome = with_credentials(&shell, folder, refused[i].names);
+                g_assert_false(outcome.executing);
+                g_assert_cmpint(outcome.last.stage, ==, (int) refused[i].stage);
+                g_assert_cmpint(outcome.last.item, ==, refused[i].item);
+                g_assert_cmpint(outcome.last.error, ==, refused[i].error);
+        }
+        g_autofree char *below_file = test_path(folder, "file/id"), *blocked = test_path(folder, "dir/none");
+        shell.plan.n_credentials = 0;
+        shell.plan.credentials_folder = below_file;
+        SpawnOutcome outcome = test_spawn_run(&shell.plan);
+        g_assert_cmpint(outcome.last.stage, ==, EXEC_STAGE_CREDENTIALS_FOLDER);
+        g_assert_cmpint(outcome.last.error, ==, ENOTDIR);
+        /* a file that cannot be made there */
+        g_autofree char *source = test_path(folder, "one"), *target = test_path(folder, "file/c0");
+        ExecCredential credential = { source, target };
+        shell.plan.credentials_folder = blocked;
+        shell.plan.credentials = &credential;
+        shell.plan.n_credentials = 1;
+        outcome = test_spawn_run(&shell.plan);
+        g_assert_cmpint(outcome.last.stage, ==, EXEC_STAGE_CREDENTIALS_FOLDER);
+        g_assert_cmpint(outcome.last.error, ==, ENOTDIR);
+        test_folder_remove(folder);
+}
+
 int main(int argc, char **argv) {
         if (test_skip_without_pidfds()) {
                 return 0;
@@ -340,7 +572,12 @@ int main(int argc, char **argv) {
         g_test_add_func("/platform/spawn/pid-file", test_pid_file);
         g_test_add_func("/platform/spawn/surroundings", test_surroundings);
         g_test_add_func("/platform/spawn/failures", test_failures);
+        g_test_add_func("/platform/spawn/credentials", test_credentials);
+        g_test_add_func("/platform/spawn/credentials-of-a-user", test_credentials_of_a_user);
+        g_test_add_func("/platform/spawn/credential-failures", test_credential_failures);
         g_test_add_func("/platform/spawn/devices", test_devices);
+        g_test_add_func("/platform/spawn/env-files", test_env_files);
+        g_test_add_func("/platform/spawn/env-file-failures", test_env_file_failures);
         g_test_add_func("/platform/spawn/user", test_user);
         return g_test_run();
 }
