@@ -377,7 +377,12 @@ int isolation_delegated_new(sd_event *event, const IsolationOptions *options, Is
         isolation->keeper = GATED_CHILD_NONE;
         isolation->apps_fd = -EBADF;
         isolation->groups = g_hash_table_new(NULL, NULL);
-        int r = systemd_manager_new(event, options->system, PROBE_TIMEOUT_USEC, &isolation->manager);
+        int r = systemd_manager_new(
+                        event,
+                        options->system,
+                        options->unit != NULL,
+                        PROBE_TIMEOUT_USEC,
+                        &isolation->manager);
         if (r >= 0) {
                 r = cgroup_hub_new(event, &isolation->hub);
         }

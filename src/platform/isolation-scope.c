@@ -391,7 +391,12 @@ int isolation_scope_new(sd_event *event, const IsolationOptions *options, Isolat
         isolation->slices = g_ptr_array_new();
         isolation->system = options->system;
         isolation->before = g_strdup(options->unit);
-        int r = systemd_manager_new(event, options->system, PROBE_TIMEOUT_USEC, &isolation->manager);
+        int r = systemd_manager_new(
+                        event,
+                        options->system,
+                        options->unit != NULL,
+                        PROBE_TIMEOUT_USEC,
+                        &isolation->manager);
         if (r >= 0) {
                 r = cgroup_hub_new(event, &isolation->hub);
         }

@@ -17,6 +17,7 @@
 #define MANAGER_INTERFACE  "org.freedesktop.systemd1.Manager"
 #define LEAVE_TIMEOUT_USEC (500 * USEC_PER_MSEC)
 #define RECONNECT_USEC     (250 * USEC_PER_MSEC)
+#define ABSENT_USEC        (50 * USEC_PER_MSEC)
 /* A daemon-reload with a thousand scopes stalls all jobs for seconds. */
 #define CALL_TIMEOUT_USEC  (60 * USEC_PER_SEC)
 
@@ -33,6 +34,7 @@ struct SystemdManager {
         GQueue changing;   /* of UnitRequest: what has not been answered */
         bool answered;     /* to the probe */
         int probe_result;
+        bool no_oom_policy; /* it does not know that of scopes */
         char *cgroup;
 };
 
@@ -80,6 +82,12 @@ static void finish_and_invalidate(ScopeRequest *request, int result) {
         ask_next(manager);
 }
 
+static void ask_again(ScopeRequest *request) {
+        (void) g_hash_table_remove(request->manager->asked, request->unit);
+        g_queue_push_tail(&request->manager->waiting, request);
+        reconnect_later(request->manager);
+}
+
 static int on_start_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         ScopeRequest *request = userdata;
         const sd_bus_error *error = sd_bus_message_get_error(reply);
@@ -88,10 +96,14 @@ static int on_start_reply(sd_bus_message *reply, void *userdata, sd_bus_error *r
         if (error && request->manager->bus && sd_bus_is_open(request->manager->bus) > 0) {
                 log_debug("%s: %s", request->unit, error->message);
                 if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.TransactionIsDestructive")) {
-                        /* Its slice is being stopped at this moment. */
-                        (void) g_hash_table_remove(request->manager->asked, request->unit);
-                        g_queue_push_tail(&request->manager->waiting, request);
-                        reconnect_later(request->manager);
+                        ask_again(request); /* its slice is being stopped at this moment */
+                        return 0;
+                }
+                if (sd_bus_error_has_name(error, SD_BUS_ERROR_PROPERTY_READ_ONLY) &&
+                    !request->manager->no_oom_policy) {
+                        /* So it calls what it does not know: scopes have no OOMPolicy= before 252. */
+                        request->manager->no_oom_policy = true;
+                        ask_again(request);
                         return 0;
                 }
                 bool exists = sd_bus_error_has_name(error, "org.freedesktop.systemd1.UnitExists");
@@ -166,6 +178,10 @@ static int append_properties(sd_bus_message *message, const ScopeRequest *reques
                                 "au",
                                 1,
                                 (uint32_t) request->pid);
+        }
+        if (r >= 0 && !request->manager->no_oom_policy) {
+                /* Else the rest of an app is ended with what the kernel chose. */
+                r = sd_bus_message_append(message, "(sv)", "OOMPolicy", "s", "continue");
         }
         if (r >= 0 && request->before) {
                 r = sd_bus_message_append(message, "(sv)", "Before", "as", 1, request->before);
@@ -459,7 +475,29 @@ static int probe(SystemdManager *manager) {
         return r;
 }
 
-int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, SystemdManager **ret) {
+/* Whoever started us may not be on the bus yet: at boot both come at the same time. */
+static int wait_for_answer(SystemdManager *manager, bool expected, uint64_t deadline_usec) {
+        bool absent = false;
+        uint64_t now_usec;
+        int r = 0;
+
+        while (r >= 0 && (!manager->answered || absent) &&
+               (now_usec = now_boottime_usec()) < deadline_usec) {
+                uint64_t left_usec = deadline_usec - now_usec;
+                r = sd_event_run(manager->event, absent ? MIN(left_usec, ABSENT_USEC) : left_usec);
+                if (r == 0 && absent) {
+                        manager->answered = absent = false;
+                        r = probe(manager);
+                }
+                absent = absent ||
+                         (expected && manager->answered &&
+                          (manager->probe_result == -ENXIO || manager->probe_result == -EHOSTUNREACH));
+        }
+        return r;
+}
+
+int systemd_manager_new(
+                sd_event *event, bool system, bool expected, uint64_t timeout_usec, SystemdManager **ret) {
         SystemdManager *manager = g_new0(SystemdManager, 1);
         uint64_t deadline_usec = now_boottime_usec() + timeout_usec;
 
@@ -472,8 +510,8 @@ int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, Sys
         if (r >= 0) {
                 r = probe(manager);
         }
-        while (r >= 0 && !manager->answered && now_boottime_usec() < deadline_usec) {
-                r = sd_event_run(event, deadline_usec - now_boottime_usec());
+        if (r >= 0) {
+                r = wait_for_answer(manager, expected, deadline_usec);
         }
         if (r >= 0) {
                 r = manager->answered ? manager->probe_result : -ETIMEDOUT;

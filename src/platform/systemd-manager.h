@@ -32,8 +32,9 @@ enum {
 };
 
 /* Connects, and turns the loop until the manager has answered or timeout_usec is over. Negative: there is
- * none. Before anything else runs on this loop. */
-int systemd_manager_new(sd_event *event, bool system, uint64_t timeout_usec, SystemdManager **ret);
+ * none. One that is expected may come to the bus meanwhile. Before anything else runs on this loop. */
+int systemd_manager_new(
+                sd_event *event, bool system, bool expected, uint64_t timeout_usec, SystemdManager **ret);
 void systemd_manager_free(SystemdManager *manager);
 
 /* Start a transient scope around a process (copied from the properties). The handler is called once, from

@@ -5,6 +5,7 @@
 import glob
 import os
 import re
+import signal
 
 import booted
 from booted import wait_until
@@ -24,6 +25,25 @@ with open(sys.argv[3], 'a') as file:
     file.write('taken\\n')
 while True:
     time.sleep(1000)
+'''
+
+# Takes memory until the kernel ends it.
+HOG = '''#!/usr/bin/python3
+taken = []
+while True:
+    taken.append(b'x' * (1 << 20))
+'''
+# At each word that comes through the FIFO has a child that does so, and notes how it has ended.
+PARENT = '''#!/usr/bin/python3
+import subprocess, sys
+
+fifo, hog, notes = sys.argv[1:]
+while True:
+    with open(fifo) as file:
+        file.read()
+    status = subprocess.run([hog]).returncode
+    with open(notes, 'a') as file:
+        file.write(f'{status}\\n')
 '''
 
 
@@ -119,6 +139,103 @@ class Memory(booted.Case):
             self.skipTest('the user has the io controller')
         with self.assertRaisesRegex(booted.DBusError, 'io_weight: .*"io"'):
             self.client.start('/usr/bin/sleep', args=['1000'], name='app', io_weight=50)
+
+
+class OutOfMemory(booted.Case):
+    """What the kernel ends for want of memory is told, and nobody else has any part in it."""
+
+    def setUp(self):
+        super().setUp()
+        self.quiet = [self.client.start_one('/usr/bin/sleep', args=['1000'], name=name, **limits)
+                      for name, limits in (('quiet', {}), ('bounded', {'memory_max': '64M'}))]
+        self.before = self.others()
+
+    def others(self):
+        return [self.instance.main_pid(), *((self.client.property(path, 'Pid'), self.client.property(path, 'Status'))
+                                            for path in self.quiet)]
+
+    def assert_others_untouched(self):
+        self.assertEqual(self.others(), self.before)
+        self.assertEqual(self.instance.show('pm2.service', 'ActiveState'), 'active')
+        for name in ('quiet', 'bounded'):
+            self.assertEqual(self.events(name), ['command', 'online'])
+
+    def events(self, name):
+        return [entry['event'] for entry in self.client.manager_call('RecentEvents', 'su', name, 0)]
+
+    def start_parent(self):
+        os.mkfifo(self.path('fifo'))
+        os.chmod(self.path('fifo'), 0o666)
+        return self.client.start_one(self.script('parent', PARENT), name='parent', memory_max='64M',
+                                     args=[self.path('fifo'), self.script('hog', HOG), self.path('notes')])
+
+    def let_a_child_take_all(self, pid, count):
+        """The child number so many has been ended when this returns, and its parent has seen it."""
+        with open(self.path('fifo'), 'w', encoding='ascii') as file:
+            file.write('go\n')
+        wait_until(lambda: len(self.lines('notes')) >= count or not booted.is_alive(pid), 'a child has been ended')
+        self.assertEqual(self.lines('notes'), ['-9'] * count, 'the app was ended with its child')
+
+    def test_an_app(self):
+        path = self.client.start_one(self.script('hog', HOG), name='hog', memory_max='64M', autorestart=False)
+        self.client.wait_event('oom', 'hog')
+        self.client.wait_event('exit', 'hog')
+        self.client.wait_status(path, 'stopped')
+        self.assertEqual(self.events('hog')[:4], ['command', 'online', 'oom', 'exit'])
+        self.assertEqual(self.client.property(path, 'ExitSignal'), 'SIGKILL')
+        self.assertIn('out of memory', self.client.property(path, 'LastReason'))
+        why = self.tester.run('pm2ctl', 'why', 'hog').stdout
+        print(why, flush=True)
+        self.assertRegex(why, r'(?m)^hog \(\d+\) is stopped: .*out of memory')
+        self.assertRegex(why, r'(?m)^ .* oom ')
+        self.assert_others_untouched()
+
+    def test_an_app_that_is_restarted(self):
+        path = self.client.start_one(self.script('hog', HOG), name='hog', memory_max='64M', restart_delay='1h')
+        self.client.wait_status(path, 'waiting-restart')
+        self.assertIn('out of memory', self.client.property(path, 'LastReason'))
+        self.assertEqual(self.events('hog').count('oom'), 1)
+        self.client.stop('hog')
+        self.assert_others_untouched()
+
+    def test_a_child_of_an_app(self):
+        """The app itself goes on, and what it says of its end is not about memory."""
+        path = self.start_parent()
+        pid, unit = self.client.property(path, 'Pid'), self.client.property(path, 'Unit')
+        for count in (1, 2):
+            seen = len(self.client.received)
+            self.let_a_child_take_all(pid, count)
+            self.client.wait_event('oom', 'parent', seen)
+        self.assertEqual(self.events('parent'), ['command', 'online', 'oom', 'oom'])
+        self.assertEqual([self.client.property(path, name) for name in ('Status', 'Pid', 'RestartCount', 'Unit')],
+                         ['online', pid, 0, unit])
+        if unit:
+            self.assertEqual(self.instance.show(unit, 'ActiveState'), 'active')
+        self.assert_others_untouched()
+        self.client.stop('parent')
+        self.assertNotIn('memory', self.client.property(path, 'LastReason'))
+
+    def test_while_no_supervisor_looks(self):
+        """The next one tells it, once."""
+        path = self.start_parent()
+        pid, daemon = self.client.property(path, 'Pid'), self.instance.main_pid()
+        self.let_a_child_take_all(pid, 1)
+        self.client.wait_event('oom', 'parent')
+        os.kill(daemon, signal.SIGSTOP)
+        self.let_a_child_take_all(pid, 2)
+        os.kill(daemon, signal.SIGKILL)
+        wait_until(lambda: self.instance.main_pid() not in (0, daemon), 'a successor runs')
+        self.instance.wait_state('active')
+        for client in self.clients:
+            client.close()
+        self.clients.clear()
+        del self.client
+        self.assertEqual(self.client.property(path, 'Pid'), pid)
+        self.assertEqual(self.events('parent').count('oom'), 2)
+
+
+class OutOfMemoryInFolders(OutOfMemory):
+    settings = {'isolation': 'group'}
 
 
 class Folders(booted.Case):
