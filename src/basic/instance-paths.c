@@ -46,7 +46,7 @@ static char *base_directory(const char *variable, const char *home, const char *
 
 static int check_complete(InstancePaths *paths) {
         bool complete = paths->state_dir && paths->runtime_dir && paths->config_dir && paths->socket_path &&
-                        paths->lock_path && paths->log_dir && paths->pid_dir;
+                        paths->lock_path && paths->log_dir && paths->pid_dir && paths->notify_dir;
 
         if (!complete) {
                 instance_paths_done(paths);
@@ -63,6 +63,7 @@ int instance_paths_init_system(InstancePaths *paths) {
                 .lock_path = strdup("/var/lib/pm2/lock"),
                 .log_dir = strdup("/var/log/pm2"),
                 .pid_dir = strdup("/run/pm2/pids"),
+                .notify_dir = strdup("/run/pm2/notify"),
         };
         return check_complete(paths);
 }
@@ -86,6 +87,7 @@ int instance_paths_init(InstancePaths *paths) {
         }
         if (paths->runtime_dir) {
                 paths->socket_path = join(paths->runtime_dir, "bus");
+                paths->notify_dir = join(paths->runtime_dir, "notify");
         }
         r = check_complete(paths);
         if (r < 0) {
@@ -106,5 +108,6 @@ void instance_paths_done(InstancePaths *paths) {
         free(paths->lock_path);
         free(paths->log_dir);
         free(paths->pid_dir);
+        free(paths->notify_dir);
         *paths = (InstancePaths){ 0 };
 }

@@ -12,6 +12,7 @@ typedef struct InstancePaths {
         char *pid_dir;     /* <state_dir>/pids */
         char *socket_path; /* <runtime_dir>/bus: the private D-Bus socket */
         char *lock_path;   /* <state_dir>/lock: held by the one running supervisor */
+        char *notify_dir;  /* <runtime_dir>/notify: the sockets that processes tell of themselves by */
 } InstancePaths;
 
 /* The user instance of the calling user. -ENOENT: it has no home; -ENAMETOOLONG: the socket's path does not

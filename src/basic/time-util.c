@@ -25,6 +25,10 @@ uint64_t now_boottime_usec(void) {
         return clock_usec(CLOCK_BOOTTIME);
 }
 
+uint64_t now_monotonic_usec(void) {
+        return clock_usec(CLOCK_MONOTONIC);
+}
+
 /* The units of systemd.time(7) up to weeks; no unit is PM2's milliseconds. */
 static const struct {
         const char *name;

@@ -3,6 +3,7 @@
 #include "basic/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* Length of the sequence that starts at text, 0 if it is malformed. */
 static size_t sequence_length(const unsigned char *text, size_t left) {
@@ -27,10 +28,23 @@ static size_t sequence_length(const unsigned char *text, size_t left) {
         return code < smallest[length] || code > 0x10ffff || surrogate ? 0 : length;
 }
 
+/* Whether the next eight bytes are ASCII and no NUL. */
+static bool are_plain(const unsigned char *text) {
+        const uint64_t high = UINT64_C(0x8080808080808080), low = UINT64_C(0x0101010101010101);
+        uint64_t word;
+
+        memcpy(&word, text, sizeof(word));
+        return ((word | (word - low)) & high) == 0;
+}
+
 bool utf8_is_valid(const char *text, size_t length) {
         const unsigned char *p = (const unsigned char *) text;
 
         for (size_t i = 0; i < length;) {
+                if (length - i >= sizeof(uint64_t) && are_plain(p + i)) {
+                        i += sizeof(uint64_t);
+                        continue;
+                }
                 size_t n = sequence_length(p + i, length - i);
                 if (n == 0) {
                         return false;

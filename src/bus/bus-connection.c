@@ -3,7 +3,7 @@
 /* One peer of the private socket: the server side of a D-Bus connection without a bus. */
 
 #include "basic/log.h"
-#include "bus/bus-internal.h"
+#include "bus/bus-messages.h"
 
 #include <systemd/sd-id128.h>
 #include <unistd.h>
@@ -153,6 +153,7 @@ int bus_connection_new_broker(
 void bus_connection_free(BusConnection *connection) {
         bus_dispatch_forget(connection);
         bus_requests_forget(connection);
+        bus_messages_forget_connection(connection);
         if (connection->server->signals) {
                 bus_signals_forget_connection(connection->server->signals, connection);
         }

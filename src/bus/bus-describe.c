@@ -151,9 +151,10 @@ static int append_facts(sd_bus_message *message, const Process *process, const P
                         figures->tasks);
 }
 
-/* Attributes that the documented fields carry already, under their own names. */
+/* Attributes that the documented fields carry already, under their own names, or what the process itself
+ * tells by now. */
 static bool is_documented(const Attribute *attribute) {
-        return strcmp(attribute->name, "namespace") == 0;
+        return strcmp(attribute->name, "namespace") == 0 || g_str_has_prefix(attribute->name, "axm_");
 }
 
 int bus_describe_append_config(sd_bus_message *message, const AppConfig *config, bool with_environment) {
@@ -181,6 +182,26 @@ static int append_kept(sd_bus_message *message, const AppConfig *config) {
         return value_count(names) > 0 ? bus_value_append_entry(message, "without_effect", names) : 0;
 }
 
+/* What it tells of itself, under PM2's names. Nothing of it is the supervisor's own knowledge. */
+static int append_report(sd_bus_message *message, const SelfReport *report) {
+        g_autoptr(Value) version = value_new_string(report->node_version);
+        const struct {
+                const char *key;
+                const Value *value;
+        } entries[] = {
+                { "node_version", version },
+                { "axm_actions", report->actions },
+                { "axm_monitor", report->metrics },
+                { "axm_options", report->options },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(entries); i++) {
+                r = bus_value_append_entry(message, entries[i].key, entries[i].value);
+        }
+        return r;
+}
+
 static int append_full(
                 sd_bus_message *message,
                 const Process *process,
@@ -194,6 +215,9 @@ static int append_full(
                         g_autoptr(Value) value = app_config_get(process->config, &attributes[i]);
                         r = bus_value_append_entry(message, attributes[i].name, value);
                 }
+        }
+        if (r >= 0) {
+                r = append_report(message, &process->report);
         }
         return r < 0 ? r : append_kept(message, process->config);
 }

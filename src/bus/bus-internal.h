@@ -17,6 +17,8 @@
 #define PROCESS_PATH_PREFIX PROCESS_PATH "/"
 
 typedef struct BusSignals BusSignals;
+typedef struct BusStreams BusStreams;
+typedef struct BusMessages BusMessages;
 
 /* One connection: a peer of the private socket, or the message bus. */
 struct BusConnection {
@@ -29,12 +31,17 @@ struct BusConnection {
         GHashTable *known_callers;     /* unique name -> uid; NULL: the caller is always the same */
         GQueue waiting_calls;          /* see bus-dispatch.c */
         GQueue requests;               /* of BusRequest */
+        bool subscribed;               /* the peer itself has called Subscribe */
+        GHashTable *subscribers;       /* of a message bus: see bus-subscribers.c; NULL: none yet */
+        GHashTable *lost;              /* Process -> messages it was not told; NULL: none yet */
 };
 
 struct BusServer {
         sd_event *event;
         Manager *manager;
         BusSignals *signals;
+        BusStreams *streams;
+        BusMessages *messages;
         int listen_fd;
         char *socket_path;
         sd_event_source *listen_source;
@@ -92,6 +99,38 @@ int bus_request_call(
                 const char *text,
                 BusTargetCall function,
                 sd_bus_error *error);
+/* Trigger; the reply is a(uss). */
+int bus_request_trigger(
+                BusConnection *connection,
+                sd_bus_message *message,
+                const char *target,
+                const char *action,
+                const char *params,
+                sd_bus_error *error);
+/* The object paths of processes, as an array. */
+int bus_request_append_paths(sd_bus_message *reply, const GArray *ids);
+
+/* bus-send.c: what method handlers return. */
+int bus_send_message(
+                BusConnection *connection,
+                sd_bus_message *message,
+                const char *target,
+                const char *json,
+                sd_bus_error *error);
+int bus_send_data(
+                BusConnection *connection,
+                sd_bus_message *message,
+                uint32_t id,
+                const char *type,
+                const char *data,
+                sd_bus_error *error);
+int bus_send_line(
+                BusConnection *connection,
+                sd_bus_message *message,
+                uint32_t id,
+                const char *line,
+                sd_bus_error *error);
+
 /* The same for SendSignal and Kill. */
 int bus_request_send_signal(
                 BusConnection *connection,
@@ -118,6 +157,10 @@ int bus_request_reexecute(BusConnection *connection, sd_bus_message *message, sd
 void bus_requests_refuse(BusConnection *connection);
 /* Nobody is there to be answered any more. */
 void bus_requests_forget(BusConnection *connection);
+
+/* A peer hears of what it may see; a message bus of all, for nothing private is said there. process NULL: of
+ * the manager. */
+bool bus_may_hear(const BusConnection *connection, const Process *process);
 
 /* bus-signals.c: what goes out, once in each turn of the loop and in order. */
 int bus_signals_new(BusServer *server, BusSignals **ret);

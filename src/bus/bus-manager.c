@@ -5,7 +5,8 @@
 #include "basic/sd-cleanup.h"
 #include "bus/bus-describe.h"
 #include "bus/bus-error.h"
-#include "bus/bus-internal.h"
+#include "bus/bus-messages.h"
+#include "bus/bus-streams.h"
 #include "bus/org.pm2.Manager.h"
 #include "core/target.h"
 
@@ -55,6 +56,36 @@ static int manager_method_send_signal(sd_bus_message *message, void *userdata, s
         int r = sd_bus_message_read(message, "ss", &target, &signal_name);
 
         return r < 0 ? r : bus_request_send_signal(userdata, message, target, signal_name, error);
+}
+
+static int manager_method_send_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *target, *json;
+        int r = sd_bus_message_read(message, "ss", &target, &json);
+
+        return r < 0 ? r : bus_send_message(userdata, message, target, json, error);
+}
+
+static int manager_method_send_data(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *type, *data;
+        uint32_t id;
+        int r = sd_bus_message_read(message, "uss", &id, &type, &data);
+
+        return r < 0 ? r : bus_send_data(userdata, message, id, type, data, error);
+}
+
+static int manager_method_send_line(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *line;
+        uint32_t id;
+        int r = sd_bus_message_read(message, "us", &id, &line);
+
+        return r < 0 ? r : bus_send_line(userdata, message, id, line, error);
+}
+
+static int manager_method_trigger(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *target, *action, *params;
+        int r = sd_bus_message_read(message, "sss", &target, &action, &params);
+
+        return r < 0 ? r : bus_request_trigger(userdata, message, target, action, params, error);
 }
 
 static int manager_method_set_properties(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -155,6 +186,18 @@ static int manager_method_recent_events(sd_bus_message *message, void *userdata,
                 return bus_error_from(&error, ret_error);
         }
         return bus_history_reply(message, connection, processes, count_max);
+}
+
+static int manager_method_open_bus(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_streams_open(message, userdata, error);
+}
+
+static int manager_method_subscribe(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_messages_subscribe(message, userdata, error);
+}
+
+static int manager_method_unsubscribe(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_messages_unsubscribe(message, userdata, error);
 }
 
 static int reply_path(

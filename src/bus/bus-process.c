@@ -73,6 +73,44 @@ static int process_method_send_signal(sd_bus_message *message, void *userdata, s
                                        error);
 }
 
+static int process_method_send_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *json;
+        int r = sd_bus_message_read(message, "s", &json);
+
+        return r < 0 ? r
+                     : bus_send_message(userdata, message, sd_bus_message_get_path(message), json, error);
+}
+
+static int process_method_send_data(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Process *process = process_at(userdata, sd_bus_message_get_path(message));
+        const char *type, *data;
+        int r = process ? sd_bus_message_read(message, "ss", &type, &data) : -ENXIO;
+
+        return r < 0 ? r : bus_send_data(userdata, message, process->id, type, data, error);
+}
+
+static int process_method_send_line(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Process *process = process_at(userdata, sd_bus_message_get_path(message));
+        const char *line;
+        int r = process ? sd_bus_message_read(message, "s", &line) : -ENXIO;
+
+        return r < 0 ? r : bus_send_line(userdata, message, process->id, line, error);
+}
+
+static int process_method_trigger(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *action, *params;
+        int r = sd_bus_message_read(message, "ss", &action, &params);
+
+        return r < 0 ? r
+                     : bus_request_trigger(
+                                       userdata,
+                                       message,
+                                       sd_bus_message_get_path(message),
+                                       action,
+                                       params,
+                                       error);
+}
+
 /* The process of a call that its owner alone may make; NULL with the error set if somebody else calls. */
 static Process *owned_process(
                 sd_bus_message *message, const BusConnection *connection, sd_bus_error *ret_error) {
@@ -196,7 +234,9 @@ static int write_signal_number(sd_bus_message *reply, const Process *process) {
 }
 
 static int write_status_text(sd_bus_message *reply, const Process *process) {
-        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : "");
+        const char *told = process->trouble[0] ? process->trouble : process->report.status;
+
+        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told);
 }
 
 static int write_false(sd_bus_message *reply, const Process *process) {
@@ -234,7 +274,7 @@ static const Property properties[] = {
         { "LastReason", 's', FIELD(reason), .changes = CHANGE_REASON },
         { "Unit", 's', FIELD(unit), .changes = CHANGE_GROUP },
         { "ControlGroup", 's', FIELD(control_group), .changes = CHANGE_GROUP },
-        { "StatusText", .write = write_status_text, .changes = CHANGE_FROZEN },
+        { "StatusText", .write = write_status_text, .changes = CHANGE_FROZEN | CHANGE_STATUS_TEXT },
         { "Watching", .write = write_false },
         { "NextRestart", 't', FIELD(next_restart_realtime_usec), .changes = CHANGE_NEXT_RESTART },
 };
@@ -292,10 +332,14 @@ static int process_get_property(
         if (!process) {
                 return -ESTALE;
         }
-        /* Everybody reads the system bus: arguments hold passwords all too often. */
-        if (connection->broker && manager_is_system(connection->server->manager) &&
-            strcmp(property, "Args") == 0) {
+        /* Everybody reads the system bus: arguments hold passwords all too often, and what an app tells of
+         * itself is its owner's. */
+        bool for_all = connection->broker && manager_is_system(connection->server->manager);
+        if (for_all && strcmp(property, "Args") == 0) {
                 return sd_bus_message_append(reply, "as", 0);
+        }
+        if (for_all && strcmp(property, "StatusText") == 0) {
+                return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : "");
         }
         for (size_t i = 0; i < ELEMENTS(properties); i++) {
                 if (strcmp(properties[i].name, property) == 0) {

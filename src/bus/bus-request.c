@@ -17,22 +17,39 @@ typedef struct BusRequest {
         bool in_call;         /* run() is still at it and frees it */
         bool answered;
         bool lists_paths;
-        char *text; /* the reply, NULL: none */
+        char *text;             /* the reply, NULL: none */
+        ActionAnswers *answers; /* of Trigger, NULL: another call */
 } BusRequest;
 
 static void request_free(BusRequest *request) {
         (void) g_queue_remove(&request->connection->requests, request);
         (void) sd_bus_message_unref(request->call);
         g_free(request->text);
+        action_answers_unref(request->answers);
         g_free(request);
 }
 
-static int append_paths(sd_bus_message *reply, const GArray *ids) {
+int bus_request_append_paths(sd_bus_message *reply, const GArray *ids) {
         int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "o");
 
         for (guint i = 0; r >= 0 && i < ids->len; i++) {
                 g_autofree char *path = bus_process_path(g_array_index(ids, uint32_t, i));
                 r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_OBJECT_PATH, path);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_answers(sd_bus_message *reply, const ActionAnswers *answers) {
+        int r = sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(uss)");
+
+        for (guint i = 0; r >= 0 && i < answers->items->len; i++) {
+                const ActionAnswer *answer = &g_array_index(answers->items, ActionAnswer, i);
+                r = sd_bus_message_append(
+                                reply,
+                                "(uss)",
+                                answer->id,
+                                answer->error == ERROR_NONE ? "" : error_code_to_name(answer->error),
+                                answer->text);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -49,7 +66,10 @@ static int make_reply(
         } else {
                 r = sd_bus_message_new_method_return(request->call, &reply);
                 if (r >= 0 && request->lists_paths) {
-                        r = append_paths(reply, ids);
+                        r = bus_request_append_paths(reply, ids);
+                }
+                if (r >= 0 && request->answers) {
+                        r = append_answers(reply, request->answers);
                 }
                 if (r >= 0 && request->text) {
                         r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_STRING, request->text);
@@ -119,6 +139,8 @@ typedef struct Call {
         BusTargetCall function; /* NULL: see below */
         const char *text;
         const char *signal_name; /* of SendSignal */
+        const char *action;      /* of Trigger */
+        const char *params;
         bool kill;
         bool save; /* the reply is the path */
         bool reexecute;
@@ -132,8 +154,20 @@ static int dispatch(
                 Manager *manager,
                 const Call *call,
                 const ManagerCall *manager_call,
+                ActionAnswers *answers,
                 Operation **ret,
                 Error *error) {
+        if (answers) {
+                return manager_trigger(
+                                manager,
+                                manager_call,
+                                call->text,
+                                call->action,
+                                call->params,
+                                answers,
+                                ret,
+                                error);
+        }
         if (call->reexecute) {
                 return manager_reexecute(manager, manager_call, ret, error);
         }
@@ -158,8 +192,11 @@ static int run(BusConnection *connection,
 
         int r = call->reexecute ? 0 : bus_value_read_map(message, &options, &error);
         if (r >= 0) {
-                bool lists_paths = !call->kill && !call->save && !call->reexecute;
+                bool lists_paths = !call->kill && !call->save && !call->reexecute && !call->action;
                 r = request_new(connection, message, lists_paths, &request, &error);
+        }
+        if (r >= 0 && call->action) {
+                request->answers = action_answers_new();
         }
         if (r >= 0 && call->save) {
                 request->text = manager_saved_list_path(
@@ -173,7 +210,12 @@ static int run(BusConnection *connection,
                         .userdata = request,
                 };
                 request->in_call = true;
-                r = dispatch(connection->server->manager, call, &manager_call, &operation, &error);
+                r = dispatch(connection->server->manager,
+                             call,
+                             &manager_call,
+                             request->answers,
+                             &operation,
+                             &error);
                 if (r >= 0 && !request->answered) {
                         request->operation = operation;
                         request->in_call = false;
@@ -204,6 +246,18 @@ int bus_request_send_signal(
                 const char *signal_name,
                 sd_bus_error *error) {
         Call call = { .text = target, .signal_name = signal_name };
+
+        return run(connection, message, &call, error);
+}
+
+int bus_request_trigger(
+                BusConnection *connection,
+                sd_bus_message *message,
+                const char *target,
+                const char *action,
+                const char *params,
+                sd_bus_error *error) {
+        Call call = { .text = target, .action = action, .params = params };
 
         return run(connection, message, &call, error);
 }

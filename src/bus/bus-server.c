@@ -5,7 +5,8 @@
 #include "basic/cleanup.h"
 #include "basic/fault-point.h"
 #include "basic/log.h"
-#include "bus/bus-internal.h"
+#include "bus/bus-messages.h"
+#include "bus/bus-streams.h"
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -107,6 +108,10 @@ int bus_server_new(sd_event *event, Manager *manager, const char *socket_path, B
                 r = bus_signals_new(server, &server->signals);
         }
         if (r >= 0) {
+                server->messages = bus_messages_new(server);
+                r = bus_streams_new(server, &server->streams);
+        }
+        if (r >= 0) {
                 manager_set_observer(manager, bus_signals_observer(server->signals));
                 r =
                                 sd_event_add_io(event,
@@ -129,7 +134,7 @@ void bus_server_free(BusServer *server) {
         if (!server) {
                 return;
         }
-        if (server->signals) {
+        if (server->listen_source) {
                 bus_signals_flush(server->signals);
         }
         (void) sd_event_source_disable_unref(server->listen_source);
@@ -142,6 +147,8 @@ void bus_server_free(BusServer *server) {
                 manager_set_observer(server->manager, &(ManagerObserver){ 0 });
         }
         bus_signals_free(server->signals);
+        bus_streams_free(server->streams);
+        bus_messages_free(server->messages);
         g_free(server->socket_path);
         (void) sd_event_unref(server->event);
         g_free(server);

@@ -8,7 +8,8 @@
 #include "basic/log.h"
 #include "basic/sd-cleanup.h"
 #include "basic/signal-util.h"
-#include "bus/bus-internal.h"
+#include "bus/bus-messages.h"
+#include "bus/bus-streams.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -63,8 +64,7 @@ static void drop_slow_readers(BusServer *server) {
         }
 }
 
-/* A peer hears of what it may see; a message bus of all, for nothing private is said there. */
-static bool may_hear(const BusConnection *connection, const Process *process) {
+bool bus_may_hear(const BusConnection *connection, const Process *process) {
         const Caller viewer = bus_viewer(connection);
 
         return bus_connection_is_ready(connection) &&
@@ -80,7 +80,7 @@ static void emit_properties(BusSignals *signals, Process *process, unsigned chan
         }
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (may_hear(connection, process)) {
+                if (bus_may_hear(connection, process)) {
                         (void) sd_bus_emit_properties_changed_strv(
                                         connection->bus, path, "org.pm2.Process", (char **) names);
                 }
@@ -180,7 +180,7 @@ static int send_item(sd_bus *bus, const Item *item) {
 static void broadcast(BusSignals *signals, const Item *item) {
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (!may_hear(connection, item->process)) {
+                if (!bus_may_hear(connection, item->process)) {
                         continue;
                 }
                 int r = send_item(connection->bus, item);
@@ -203,6 +203,9 @@ static void send_reply(Item *item) {
 void bus_signals_flush(BusSignals *signals) {
         Item *item;
 
+        if (!g_queue_is_empty(&signals->items)) {
+                bus_streams_flush(signals->server->streams); /* who has a reply can read what came before */
+        }
         while ((item = g_queue_pop_head(&signals->items))) {
                 if (item->kind == ITEM_REPLY) {
                         emit_all_changes(signals);
@@ -255,12 +258,18 @@ static void on_changed(void *userdata, Process *process, unsigned changes) {
         BusSignals *signals = userdata;
         unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(signals->changes, process));
 
+        if (changes & CHANGE_CONFIG) {
+                bus_streams_forget(signals->server->streams, process);
+        }
         (void) g_hash_table_insert(signals->changes, process, GUINT_TO_POINTER(before | changes));
         wake(signals);
 }
 
 static void on_event(void *userdata, Process *process, ProcessEventKind kind, bool manually) {
-        queue_item(userdata,
+        BusSignals *signals = userdata;
+
+        bus_streams_tell_event(signals->server->streams, process, kind, manually);
+        queue_item(signals,
                    &(Item){
                                    .kind = ITEM_EVENT,
                                    .process = process,
@@ -275,15 +284,25 @@ static void on_event(void *userdata, Process *process, ProcessEventKind kind, bo
                    });
 }
 
+static void on_message(
+                void *userdata, Process *process, const char *type, const char *data, size_t data_length) {
+        BusSignals *signals = userdata;
+
+        bus_streams_tell_message(signals->server->streams, process, type, data, data_length);
+        bus_messages_tell(signals->server->messages, process, type, data, data_length);
+}
+
 /* Nothing in the queue may speak of it any more, and it must still be found to be announced as removed. */
 static void on_removed(void *userdata, Process *process) {
         BusSignals *signals = userdata;
         g_autofree char *path = bus_process_path(process->id);
 
         bus_signals_flush(signals);
+        bus_streams_forget(signals->server->streams, process);
+        bus_messages_forget(signals->server->messages, process);
         for (guint i = 0; i < signals->server->connections->len; i++) {
                 const BusConnection *connection = signals->server->connections->pdata[i];
-                if (may_hear(connection, process)) {
+                if (bus_may_hear(connection, process)) {
                         (void) sd_bus_emit_object_removed(connection->bus, path);
                 }
         }
@@ -295,7 +314,10 @@ static void on_shutting_down(void *userdata) {
 }
 
 static void on_killed(void *userdata, const char *reason) {
-        queue_item(userdata, &(Item){ .kind = ITEM_KILLED, .text = reason });
+        BusSignals *signals = userdata;
+
+        bus_streams_tell_killed(signals->server->streams, reason);
+        queue_item(signals, &(Item){ .kind = ITEM_KILLED, .text = reason });
 }
 
 static void on_leaving(void *userdata) {
@@ -330,6 +352,7 @@ int bus_signals_new(BusServer *server, BusSignals **ret) {
                 .added = on_added,
                 .changed = on_changed,
                 .event = on_event,
+                .message = on_message,
                 .removed = on_removed,
                 .shutting_down = on_shutting_down,
                 .killed = on_killed,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A recogniser of the JSON grammar: it keeps nothing of the text but where each value stands, and knows at
- * each point the path that led there. Its recursion is bounded by VALUE_DEPTH_MAX. */
+ * each point the path that led there. Its recursion is bounded by VALUE_DEPTH_MAX. What it says of messages
+ * has no path, for it does not even look at most of their keys. */
 
 #include "config/json-guard.h"
 
@@ -12,23 +13,30 @@
 
 enum {
         INTEGER_DIGITS_MAX = 18,
+        REPLACEMENT_CHARACTER = 0xfffd,
 };
 
 /* An open bracket, up to the outermost. */
 typedef struct Frame {
         const struct Frame *parent;
-        const char *key; /* of the member that is read, NULL in an array */
+        const char *key; /* of the member that is read, NULL in an array or a message */
+        JsonSpan name;   /* the same as it stands there */
         unsigned index;  /* of the item that is read */
         unsigned depth;
 } Frame;
 
 typedef struct Guard {
-        char *text; /* a copy, which becomes plain JSON */
+        const char *text;
+        char *plain; /* the same, to be made plain JSON; only where that is asked for */
         size_t length;
         size_t position;
         unsigned line;
         size_t line_start;
         bool relaxed;
+        bool message; /* whatever JSON.parse() takes */
+        JsonMemberFunction on_member;
+        void *userdata;
+        JsonSpan value; /* the outermost */
         unsigned count;
         GArray *lines;
         Error *error;
@@ -65,7 +73,9 @@ static int refuse(const Guard *guard, const Frame *frame, const char *what) {
         for (const char *c = start; c < guard->text + at; c++) {
                 column += ((unsigned char) *c & 0xc0) != 0x80;
         }
-        append_path(path, frame);
+        if (!guard->message) {
+                append_path(path, frame);
+        }
         return error_set(
                         guard->error,
                         ERROR_INVALID_DATA,
@@ -90,9 +100,8 @@ static char peek(const Guard *guard) {
         return char_at(guard, guard->position);
 }
 
-static bool take(Guard *guard, const char *characters) {
-        char c = peek(guard);
-        bool found = c && strchr(characters, c);
+static bool take(Guard *guard, char wanted) {
+        bool found = peek(guard) == wanted;
 
         guard->position += found;
         return found;
@@ -126,9 +135,9 @@ static int skip_comment(Guard *guard, const Frame *frame) {
         bool block = char_at(guard, guard->position + 1) == '*';
         size_t start = guard->position;
 
-        guard->text[start] = guard->text[start + 1] = ' ';
+        guard->plain[start] = guard->plain[start + 1] = ' ';
         for (guard->position += 2; guard->position < guard->length; guard->position++) {
-                char *c = guard->text + guard->position;
+                char *c = guard->plain + guard->position;
                 if (*c == '\n') {
                         if (!block) {
                                 return 0;
@@ -149,16 +158,21 @@ static int skip_comment(Guard *guard, const Frame *frame) {
         return block ? refuse(guard, frame, "a comment is not closed") : 0;
 }
 
+static bool starts_comment(const Guard *guard) {
+        char next = char_at(guard, guard->position + 1);
+
+        return peek(guard) == '/' && (next == '/' || next == '*');
+}
+
 static int skip_blanks(Guard *guard, const Frame *frame) {
         for (;;) {
                 char c = peek(guard);
-                char next = char_at(guard, guard->position + 1);
                 if (c == '\n') {
                         guard->position++;
                         newline(guard);
-                } else if (c && strchr(" \t\r", c)) {
+                } else if (c == ' ' || c == '\t' || c == '\r') {
                         guard->position++;
-                } else if (guard->relaxed && c == '/' && (next == '/' || next == '*')) {
+                } else if (guard->relaxed && starts_comment(guard)) {
                         int r = skip_comment(guard, frame);
                         if (r < 0) {
                                 return r;
@@ -184,6 +198,12 @@ static int code_unit(const Guard *guard, size_t position) {
         return code;
 }
 
+static void append(GString *word, gunichar character) {
+        if (word) {
+                g_string_append_unichar(word, character);
+        }
+}
+
 /* Append what the escape behind a backslash means, and move behind it. json-glib takes escapes of C, among
  * them bytes and NUL, and leaks the string at a broken pair. */
 static int take_escape(Guard *guard, const Frame *frame, GString *word) {
@@ -192,7 +212,7 @@ static int take_escape(Guard *guard, const Frame *frame, GString *word) {
 
         for (const char *pair = short_escapes; c && *pair; pair += 2) {
                 if (*pair == c) {
-                        g_string_append_c(word, pair[1]);
+                        append(word, (gunichar) pair[1]);
                         guard->position++;
                         return 0;
                 }
@@ -201,7 +221,7 @@ static int take_escape(Guard *guard, const Frame *frame, GString *word) {
         if (code < 0) {
                 return refuse(guard, frame, "an escape that JSON has not");
         }
-        if (code == 0) {
+        if (code == 0 && !guard->message) {
                 return refuse(guard, frame, "a NUL character in a string");
         }
         gunichar character = (gunichar) code;
@@ -210,23 +230,43 @@ static int take_escape(Guard *guard, const Frame *frame, GString *word) {
                 bool pair = end + 1 < guard->length && guard->text[end] == '\\' &&
                             guard->text[end + 1] == 'u';
                 int low = pair ? code_unit(guard, end + 2) : -1;
-                if (code > 0xdbff || low < 0xdc00 || low > 0xdfff) {
+                bool whole = code <= 0xdbff && low >= 0xdc00 && low <= 0xdfff;
+                if (!whole && !guard->message) {
                         return refuse(guard, frame, "half of a surrogate pair");
                 }
-                character = 0x10000 + (((gunichar) code & 0x3ff) << 10 | ((gunichar) low & 0x3ff));
-                end += 6;
+                character = whole ? 0x10000 + (((gunichar) code & 0x3ff) << 10 | ((gunichar) low & 0x3ff))
+                                  : REPLACEMENT_CHARACTER;
+                end += whole ? 6 : 0;
         }
-        g_string_append_unichar(word, character);
+        append(word, character);
         guard->position = end;
         return 0;
 }
 
-/* At the opening quote; afterwards behind the closing one. */
+/* To what is not plain text in a string. */
+static void skip_plain(Guard *guard) {
+        const char *c = guard->text + guard->position, *end = guard->text + guard->length;
+
+        while (c < end && *c != '"' && *c != '\\' && (unsigned char) *c >= ' ') {
+                c++;
+        }
+        guard->position = (size_t) (c - guard->text);
+}
+
+/* At the opening quote; afterwards behind the closing one. word: what it means is appended; may be NULL. */
 static int take_string(Guard *guard, const Frame *frame, GString *word) {
         guard->position++;
-        while (guard->position < guard->length) {
-                unsigned char c = (unsigned char) guard->text[guard->position];
-                if (c < ' ') {
+        for (;;) {
+                size_t start = guard->position;
+                skip_plain(guard);
+                if (word) {
+                        g_string_append_len(word, guard->text + start, (gssize) (guard->position - start));
+                }
+                if (guard->position == guard->length) {
+                        return refuse(guard, frame, "a string is not closed");
+                }
+                char c = guard->text[guard->position];
+                if (c != '"' && c != '\\') {
                         return refuse(guard,
                                       frame,
                                       c == '\n' ? "a string is not closed on its line"
@@ -236,48 +276,48 @@ static int take_string(Guard *guard, const Frame *frame, GString *word) {
                 if (c == '"') {
                         return 0;
                 }
-                if (c != '\\') {
-                        g_string_append_c(word, (char) c);
-                        continue;
-                }
                 int r = take_escape(guard, frame, word);
                 if (r < 0) {
                         return r;
                 }
         }
-        return refuse(guard, frame, "a string is not closed");
 }
 
 static unsigned skip_digits(Guard *guard) {
         unsigned digits = 0;
 
-        while (take(guard, "0123456789")) {
+        while (g_ascii_isdigit(peek(guard))) {
+                guard->position++;
                 digits++;
         }
         return digits;
+}
+
+static bool is_in_range(const Guard *guard, size_t start) {
+        g_autofree char *number = g_strndup(guard->text + start, guard->position - start);
+
+        return (strpbrk(number, ".eE") ||
+                guard->position - start <= INTEGER_DIGITS_MAX + (*number == '-')) &&
+               isfinite(g_ascii_strtod(number, NULL));
 }
 
 /* [-] 0 | 1-9... [. digits] [e [+-] digits] */
 static int skip_number(Guard *guard, const Frame *frame) {
         size_t start = guard->position;
 
-        (void) take(guard, "-");
-        bool zero = take(guard, "0");
+        (void) take(guard, '-');
+        bool zero = take(guard, '0');
         unsigned digits = skip_digits(guard);
         bool good = zero ? digits == 0 : digits > 0;
-        bool fraction = take(guard, ".");
-        good = good && (!fraction || skip_digits(guard) > 0);
-        bool exponent = take(guard, "eE");
-        if (exponent) {
-                (void) take(guard, "+-");
-                good = good && skip_digits(guard) > 0;
+        good = good && (!take(guard, '.') || skip_digits(guard) > 0);
+        if (good && (take(guard, 'e') || take(guard, 'E'))) {
+                (void) (take(guard, '+') || take(guard, '-'));
+                good = skip_digits(guard) > 0;
         }
         if (!good) {
                 return refuse(guard, frame, "a number that JSON has not");
         }
-        g_autofree char *number = g_strndup(guard->text + start, guard->position - start);
-        if ((!fraction && !exponent && digits > INTEGER_DIGITS_MAX) ||
-            !isfinite(g_ascii_strtod(number, NULL))) {
+        if (!guard->message && !is_in_range(guard, start)) {
                 return refuse(guard, frame, "a number is out of range");
         }
         return 0;
@@ -303,14 +343,11 @@ static int skip_word(Guard *guard, const Frame *frame) {
 
 static int check_value(Guard *guard, const Frame *frame, unsigned line);
 
-/* The key of a member with its colon. */
-static int take_key(Guard *guard, Frame *frame, GHashTable *keys) {
+/* A key that must be another than those before it. */
+static int take_new_key(Guard *guard, Frame *frame, GHashTable *keys) {
         g_autoptr(GString) key = g_string_new(NULL);
-
-        if (peek(guard) != '"') {
-                return refuse_next(guard, frame->parent, "a key in double quotes");
-        }
         size_t start = guard->position;
+
         int r = take_string(guard, frame->parent, key);
         if (r < 0) {
                 return r;
@@ -322,26 +359,37 @@ static int take_key(Guard *guard, Frame *frame, GHashTable *keys) {
                 frame->key = key->str;
                 return refuse(guard, frame, "the key stands twice in this object");
         }
-        r = skip_blanks(guard, frame);
+        return 0;
+}
+
+/* The key of a member with its colon. keys: those before it; NULL: any will do. */
+static int take_key(Guard *guard, Frame *frame, GHashTable *keys) {
+        if (peek(guard) != '"') {
+                return refuse_next(guard, frame->parent, "a key in double quotes");
+        }
+        frame->name.start = guard->text + guard->position + 1;
+        int r = keys ? take_new_key(guard, frame, keys) : take_string(guard, frame->parent, NULL);
+        frame->name.length = (size_t) (guard->text + guard->position - frame->name.start) - 1;
+        if (r >= 0) {
+                r = skip_blanks(guard, frame);
+        }
         if (r < 0) {
                 return r;
         }
-        return take(guard, ":") ? skip_blanks(guard, frame) : refuse_next(guard, frame, "':'");
+        return take(guard, ':') ? skip_blanks(guard, frame) : refuse_next(guard, frame, "':'");
 }
 
 /* Behind a member or item: at the next one, or behind the closing bracket (1). */
 static int take_comma(Guard *guard, const Frame *frame, char closing) {
-        const char brackets[] = { closing, '\0' };
-
         int r = skip_blanks(guard, frame);
         if (r < 0) {
                 return r;
         }
         size_t comma = guard->position;
-        if (take(guard, brackets)) {
+        if (take(guard, closing)) {
                 return 1;
         }
-        if (!take(guard, ",")) {
+        if (!take(guard, ',')) {
                 return refuse_next(guard, frame->parent, closing == '}' ? "',' or '}'" : "',' or ']'");
         }
         r = skip_blanks(guard, frame);
@@ -349,47 +397,73 @@ static int take_comma(Guard *guard, const Frame *frame, char closing) {
                 return r;
         }
         if (peek(guard) == closing && guard->relaxed) {
-                guard->text[comma] = ' ';
+                guard->plain[comma] = ' ';
                 guard->position++;
                 return 1;
         }
         return 0;
 }
 
-static int check_members(Guard *guard, Frame *frame, char closing) {
-        const char brackets[] = { closing, '\0' };
-        g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+static int check_member(Guard *guard, Frame *frame, GHashTable *keys) {
+        unsigned line = guard->line;
+
+        int r = take_key(guard, frame, keys);
+        if (r < 0) {
+                return r;
+        }
+        const char *value = guard->text + guard->position;
+        r = check_value(guard, frame, line);
+        if (r >= 0 && guard->on_member && frame->depth == 1) {
+                JsonSpan span = { value, (size_t) (guard->text + guard->position - value) };
+                guard->on_member(guard->userdata, &frame->name, &span);
+        }
+        return r;
+}
+
+static int check_members(Guard *guard, Frame *frame) {
+        g_autoptr(GHashTable) keys =
+                        guard->message ? NULL : g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
         int r = skip_blanks(guard, frame->parent);
-        if (r >= 0 && take(guard, brackets)) {
+        if (r >= 0 && take(guard, '}')) {
+                return 0;
+        }
+        while (r == 0) {
+                r = check_member(guard, frame, keys);
+                if (r >= 0) {
+                        r = take_comma(guard, frame, '}');
+                }
+        }
+        return MIN(r, 0);
+}
+
+static int check_items(Guard *guard, Frame *frame) {
+        int r = skip_blanks(guard, frame->parent);
+
+        if (r >= 0 && take(guard, ']')) {
                 return 0;
         }
         for (; r == 0; frame->index++) {
-                unsigned line = guard->line;
-                if (closing == '}') {
-                        r = take_key(guard, frame, keys);
-                }
+                r = check_value(guard, frame, guard->line);
                 if (r >= 0) {
-                        r = check_value(guard, frame, line);
-                }
-                if (r >= 0) {
-                        r = take_comma(guard, frame, closing);
+                        r = take_comma(guard, frame, ']');
                 }
         }
-        return r < 0 ? r : 0;
+        return MIN(r, 0);
 }
 
 static int check_value(Guard *guard, const Frame *frame, unsigned line) {
         char c = peek(guard);
 
-        if (++guard->count > VALUE_COUNT_MAX) {
-                g_autofree char *what = g_strdup_printf("over %d values", VALUE_COUNT_MAX);
-                return refuse(guard, frame, what);
+        if (!guard->message) {
+                if (++guard->count > VALUE_COUNT_MAX) {
+                        g_autofree char *what = g_strdup_printf("over %d values", VALUE_COUNT_MAX);
+                        return refuse(guard, frame, what);
+                }
+                g_array_append_val(guard->lines, line);
         }
-        g_array_append_val(guard->lines, line);
         if (c == '"') {
-                g_autoptr(GString) word = g_string_new(NULL);
-                return take_string(guard, frame, word);
+                return take_string(guard, frame, NULL);
         }
         if (c == '-' || g_ascii_isdigit(c)) {
                 return skip_number(guard, frame);
@@ -402,7 +476,7 @@ static int check_value(Guard *guard, const Frame *frame, unsigned line) {
                 return refuse(guard, NULL, "nested too deeply");
         }
         guard->position++;
-        return check_members(guard, &inner, c == '{' ? '}' : ']');
+        return c == '{' ? check_members(guard, &inner) : check_items(guard, &inner);
 }
 
 static int check_text(Guard *guard) {
@@ -418,15 +492,17 @@ static int check_text(Guard *guard) {
                 return refuse(guard, NULL, *end == '\0' ? "a NUL character" : "is not valid UTF-8");
         }
         if (guard->relaxed && guard->length >= 3 && memcmp(guard->text, "\xef\xbb\xbf", 3) == 0) {
-                memset(guard->text, ' ', 3);
+                memset(guard->plain, ' ', 3);
         }
         int r = skip_blanks(guard, NULL);
         if (r >= 0 && guard->position == guard->length) {
                 return error_set(guard->error, ERROR_INVALID_DATA, "JSON: the text is empty");
         }
+        guard->value.start = guard->text + guard->position;
         if (r >= 0) {
                 r = check_value(guard, NULL, guard->line);
         }
+        guard->value.length = (size_t) (guard->text + guard->position - guard->value.start);
         if (r >= 0) {
                 r = skip_blanks(guard, NULL);
         }
@@ -453,6 +529,7 @@ int json_guard_check(
         copy[length] = '\0';
         Guard guard = {
                 .text = copy,
+                .plain = copy,
                 .length = length,
                 .line = 1,
                 .relaxed = relaxed,
@@ -466,4 +543,45 @@ int json_guard_check(
         *ret_plain = g_steal_pointer(&copy);
         *ret_lines = g_steal_pointer(&lines);
         return 0;
+}
+
+int json_guard_scan(
+                const char *text,
+                size_t length,
+                JsonSpan *ret_value,
+                JsonMemberFunction on_member,
+                void *userdata,
+                Error *error) {
+        Guard guard = {
+                .text = text,
+                .length = length,
+                .line = 1,
+                .message = true,
+                .on_member = on_member,
+                .userdata = userdata,
+                .error = error,
+        };
+
+        if (length > JSON_BYTES_MAX) {
+                return error_set(error, ERROR_INVALID_DATA, "JSON: over %d bytes", JSON_BYTES_MAX);
+        }
+        int r = check_text(&guard);
+        if (r >= 0) {
+                *ret_value = guard.value;
+        }
+        return r;
+}
+
+void json_guard_unescape(const JsonSpan *string, GString *ret) {
+        Guard guard = { .text = string->start, .length = string->length, .message = true };
+
+        while (guard.position < guard.length) {
+                size_t start = guard.position;
+                skip_plain(&guard);
+                g_string_append_len(ret, guard.text + start, (gssize) (guard.position - start));
+                if (guard.position < guard.length) {
+                        guard.position++;
+                        (void) take_escape(&guard, NULL, ret);
+                }
+        }
 }

@@ -108,3 +108,26 @@ int json_text_decode(const char *text, size_t length, Value **ret, Error *error)
 int json_text_decode_relaxed(const char *text, size_t length, Value **ret, Error *error) {
         return decode(text, length, true, ret, error);
 }
+
+static bool is_plain(unsigned char c) {
+        return c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
+}
+
+void json_text_append_string(GString *text, const char *string) {
+        g_string_append_c(text, '"');
+        while (*string) {
+                size_t plain = 0;
+                while (is_plain((unsigned char) string[plain])) {
+                        plain++;
+                }
+                g_string_append_len(text, string, (gssize) plain);
+                string += plain;
+                if (*string == '"' || *string == '\\') {
+                        g_string_append_c(text, '\\');
+                        g_string_append_c(text, *string++);
+                } else if (*string) {
+                        g_string_append_printf(text, "\\u%04x", (unsigned char) *string++);
+                }
+        }
+        g_string_append_c(text, '"');
+}

@@ -13,6 +13,9 @@ int json_text_decode(const char *text, size_t length, Value **ret, Error *error)
  */
 int json_text_decode_relaxed(const char *text, size_t length, Value **ret, Error *error);
 
+/* Append a string, which must be UTF-8, with its quotes. Nothing in it ends a line. */
+void json_text_append_string(GString *text, const char *string);
+
 enum {
         JSON_BYTES_MAX = 1024 * 1024,
 };

@@ -6,6 +6,7 @@
 #include "config/saved-list.h"
 
 #include "basic/utf8.h"
+#include "config/json-text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -43,27 +44,11 @@ SavedListWriter *saved_list_writer_new(void) {
         return writer;
 }
 
-static void append_quoted(GString *text, const char *string) {
-        g_string_append_c(text, '"');
-        for (; *string; string++) {
-                unsigned char c = (unsigned char) *string;
-                if (c == '"' || c == '\\') {
-                        g_string_append_c(text, '\\');
-                        g_string_append_c(text, *string);
-                } else if (c < ' ' || c == 0x7f) {
-                        g_string_append_printf(text, "\\u%04x", c);
-                } else {
-                        g_string_append_c(text, *string);
-                }
-        }
-        g_string_append_c(text, '"');
-}
-
 static void append_string(GString *text, const char *string) {
         size_t length = strlen(string);
 
         if (utf8_is_valid(string, length)) {
-                append_quoted(text, string);
+                json_text_append_string(text, string);
         } else {
                 g_autofree char *encoded = g_base64_encode((const guchar *) string, length);
                 g_string_append_printf(text, "{\"$bytes\": \"%s\"}", encoded);
@@ -103,7 +88,7 @@ static void append_int(GString *text, int64_t number) {
         g_autofree char *digits = g_strdup_printf("%" PRId64, number);
 
         if (strlen(digits) - (number < 0) > INTEGER_DIGITS_MAX) {
-                append_quoted(text, digits);
+                json_text_append_string(text, digits);
         } else {
                 g_string_append(text, digits);
         }

@@ -84,6 +84,13 @@ static const Setting table[] = {
           .maximum = 10000,
           .fallback = "64",
           .help = "Calls of one client that may wait for their reply." },
+        { .name = "message_bytes_max",
+          .type = SETTING_NUMBER,
+          ROW(message_bytes_max),
+          .minimum = 1024,
+          .maximum = 1024 * 1024,
+          .fallback = "1048576",
+          .help = "Bytes of one message that an app may send over its channel; longer ones are dropped." },
         { .name = "launch_timeout",
           .type = SETTING_DURATION,
           ROW(launch_timeout_usec),
@@ -91,6 +98,23 @@ static const Setting table[] = {
           .maximum = 3600 * USEC_PER_SEC,
           .fallback = "10s",
           .help = "Time that a start may take until the program is executed." },
+        { .name = "streams_max",
+          .type = SETTING_NUMBER,
+          ROW(streams_max),
+          .minimum = 1,
+          .maximum = 1000,
+          .fallback = "64",
+          .help = "Streams of events that one user may have open; all users together may have four times as "
+                  "many." },
+        { .name = "stream_backlog_max",
+          .type = SETTING_NUMBER,
+          ROW(stream_backlog_max),
+          .minimum = 64 * 1024,
+          .maximum = 1024 * 1024 * 1024,
+          .fallback = "4194304",
+          .help = "Bytes that the reader of a stream of events may be behind; then it loses lines, and is "
+                  "told "
+                  "how many." },
 };
 
 static void *field_of(const Settings *settings, const Setting *setting) {

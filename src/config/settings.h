@@ -15,7 +15,10 @@ typedef struct Settings {
         uint64_t processes_max;
         uint64_t peers_max;
         uint64_t pending_calls_max;
+        uint64_t message_bytes_max;
         uint64_t launch_timeout_usec;
+        uint64_t streams_max;        /* of one user */
+        uint64_t stream_backlog_max; /* bytes */
 } Settings;
 
 void settings_init(Settings *settings);

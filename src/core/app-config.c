@@ -57,6 +57,7 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
                         value_remove(config->kept, attribute->name);
                 }
                 break;
+        case ATTRIBUTE_WORD:
         case ATTRIBUTE_BOOL:
         case ATTRIBUTE_NUMBER:
         case ATTRIBUTE_DURATION:
@@ -207,6 +208,12 @@ static Value *kept_to_value(const AppConfig *config, const Attribute *attribute)
         return value ? value_copy(value) : value_new_null();
 }
 
+static Value *word_to_value(const Attribute *attribute, int place) {
+        g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
+
+        return value_new_string(words[place]);
+}
+
 static Value *percent_to_value(uint64_t usec) {
         if (usec % USEC_PER_PERCENT == 0) {
                 return value_new_int((int64_t) (usec / USEC_PER_PERCENT));
@@ -241,6 +248,8 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
                 int64_t score = *(const int64_t *) field;
                 return score == OOM_SCORE_KEPT ? value_new_null() : value_new_int(score);
         }
+        case ATTRIBUTE_WORD:
+                return word_to_value(attribute, *(const int *) field);
         case ATTRIBUTE_LIMITS:
                 return resource_limits_to_value(*(ResourceLimits *const *) field);
         case ATTRIBUTE_SIGNAL:

@@ -19,6 +19,20 @@ enum {
 
 #define OOM_SCORE_KEPT INT64_MIN
 
+/* What follows when an app does not say in time that it is ready. In the order of the table's words. */
+typedef enum ReadyTimeoutAction {
+        READY_TIMEOUT_FAIL,
+        READY_TIMEOUT_ONLINE,
+} ReadyTimeoutAction;
+
+/* How an app speaks to the supervisor. In the order of the table's words. */
+typedef enum NotifyKind {
+        NOTIFY_AUTO, /* as it is: Node over its channel, others not at all unless another attribute asks */
+        NOTIFY_NONE,
+        NOTIFY_NODE,    /* over the channel on the descriptor that NODE_CHANNEL_FD names */
+        NOTIFY_SYSTEMD, /* by sd_notify(3) */
+} NotifyKind;
+
 /* What the user declares about an app. Every field is one row of the attribute table in
  * app-attributes.c: decoders, messages, defaults and the manual come from there. */
 typedef struct AppConfig {
@@ -54,6 +68,12 @@ typedef struct AppConfig {
         uint64_t pre_start_timeout_usec;
         char *post_stop;
         uint64_t post_stop_timeout_usec;
+        bool wait_ready;
+        uint64_t listen_timeout_usec; /* 0: the default */
+        int ready_timeout_action;     /* of ReadyTimeoutAction */
+        int notify;                   /* of NotifyKind */
+        uint64_t watchdog_usec;       /* 0: none */
+        bool shutdown_with_message;
         char *out_file;
         char *error_file;
         char *pid_file;
@@ -85,6 +105,7 @@ typedef enum AttributeType {
         ATTRIBUTE_FILTER,      /* of the caller's environment */
         ATTRIBUTE_PERCENT,     /* "150%" or 150, of one core; kept as µs in each second */
         ATTRIBUTE_SCORE,       /* a whole number that may be negative; minimum and maximum are cast */
+        ATTRIBUTE_WORD,        /* one of the words of the row; kept as its place among them */
         ATTRIBUTE_LIMITS,      /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
         ATTRIBUTE_OFF,         /* not supported: only what asks for nothing is taken, and nothing is kept */
         ATTRIBUTE_KEPT,        /* of PM2, without effect: any value is kept and told back */
@@ -100,6 +121,7 @@ typedef struct Attribute {
         uint64_t maximum;     /* of a number or size, in µs of a duration, in bytes of a string */
         const char *fallback; /* the default, as a caller could write it; NULL: none. Of ATTRIBUTE_OFF: the
                                * words that it takes, NULL: false, 0 and all that is empty */
+        const char *words;    /* of ATTRIBUTE_WORD, separated by blanks */
         const char *help;     /* one sentence for the manual */
         bool lines;           /* a string that may have several: a command */
         bool or_zero;         /* 0 is taken too, though it is below the minimum: none */
@@ -118,6 +140,10 @@ const char *attribute_guess(const char *name);
 
 /* "a duration": how the manual and messages call a type. */
 const char *attribute_type_to_text(AttributeType type);
+
+/* The same for one attribute: of ATTRIBUTE_WORD with its words ("one of fail, online"). Freed by the caller.
+ */
+char *attribute_values_to_text(const Attribute *attribute);
 
 /* "duration": the type as one word, for programs. */
 const char *attribute_type_to_name(AttributeType type);

@@ -102,6 +102,7 @@ const char *attribute_type_to_text(AttributeType type) {
                 [ATTRIBUTE_FILTER] = "true or false, the name of a variable, or an array of parts of names",
                 [ATTRIBUTE_PERCENT] = "percent of one core (a number, or \"150%\")",
                 [ATTRIBUTE_SCORE] = "a whole number",
+                [ATTRIBUTE_WORD] = "one of its words",
                 [ATTRIBUTE_LIMITS] = "an object of resource limits (number, \"infinity\", \"soft:hard\")",
                 [ATTRIBUTE_OFF] = "not supported",
                 [ATTRIBUTE_KEPT] = "anything",
@@ -109,17 +110,36 @@ const char *attribute_type_to_text(AttributeType type) {
         return texts[type];
 }
 
+char *attribute_values_to_text(const Attribute *attribute) {
+        if (attribute->type != ATTRIBUTE_WORD) {
+                return g_strdup(attribute_type_to_text(attribute->type));
+        }
+        g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
+        g_autofree char *all = g_strjoinv(", ", words);
+        return g_strconcat("one of ", all, NULL);
+}
+
 const char *attribute_type_to_name(AttributeType type) {
         static const char *const names[_ATTRIBUTE_TYPE_MAX] = {
-                [ATTRIBUTE_STRING] = "string",     [ATTRIBUTE_PATH] = "path",
-                [ATTRIBUTE_BOOL] = "bool",         [ATTRIBUTE_NUMBER] = "number",
-                [ATTRIBUTE_DURATION] = "duration", [ATTRIBUTE_SIGNAL] = "signal",
-                [ATTRIBUTE_STRINGS] = "strings",   [ATTRIBUTE_ENVIRONMENT] = "environment",
-                [ATTRIBUTE_SIZE] = "size",         [ATTRIBUTE_EXIT_CODES] = "exit-codes",
-                [ATTRIBUTE_FILTER] = "filter",     [ATTRIBUTE_PERCENT] = "percent",
-                [ATTRIBUTE_SCORE] = "score",       [ATTRIBUTE_LIMITS] = "limits",
-                [ATTRIBUTE_PATHS] = "paths",       [ATTRIBUTE_OFF] = "off",
-                [ATTRIBUTE_KEPT] = "kept",         [ATTRIBUTE_CREDENTIALS] = "credentials",
+                [ATTRIBUTE_STRING] = "string",
+                [ATTRIBUTE_PATH] = "path",
+                [ATTRIBUTE_BOOL] = "bool",
+                [ATTRIBUTE_NUMBER] = "number",
+                [ATTRIBUTE_DURATION] = "duration",
+                [ATTRIBUTE_SIGNAL] = "signal",
+                [ATTRIBUTE_STRINGS] = "strings",
+                [ATTRIBUTE_ENVIRONMENT] = "environment",
+                [ATTRIBUTE_SIZE] = "size",
+                [ATTRIBUTE_EXIT_CODES] = "exit-codes",
+                [ATTRIBUTE_FILTER] = "filter",
+                [ATTRIBUTE_PERCENT] = "percent",
+                [ATTRIBUTE_SCORE] = "score",
+                [ATTRIBUTE_LIMITS] = "limits",
+                [ATTRIBUTE_WORD] = "word",
+                [ATTRIBUTE_PATHS] = "paths",
+                [ATTRIBUTE_OFF] = "off",
+                [ATTRIBUTE_KEPT] = "kept",
+                [ATTRIBUTE_CREDENTIALS] = "credentials",
         };
         return names[type];
 }

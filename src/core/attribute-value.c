@@ -28,13 +28,14 @@ void *attribute_field(const AppConfig *config, const Attribute *attribute) {
 
 static int refuse(const Attribute *attribute, const Value *value, Error *error) {
         g_autofree char *got = value_describe(value);
+        g_autofree char *wanted = attribute_values_to_text(attribute);
 
         return error_set(
                         error,
                         ERROR_INVALID_CONFIG,
                         "%s: expected %s, got %s",
                         attribute->name,
-                        attribute_type_to_text(attribute->type),
+                        wanted,
                         got);
 }
 
@@ -654,18 +655,40 @@ static int set_kept(AppConfig *config, const Attribute *attribute, const Value *
         return 0;
 }
 
+static int set_word(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
+
+        for (int i = 0; value->kind == VALUE_STRING && words[i]; i++) {
+                if (strcmp(words[i], value->string) == 0) {
+                        *(int *) attribute_field(config, attribute) = i;
+                        return 0;
+                }
+        }
+        return refuse(attribute, value, error);
+}
+
 typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
 
 static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
-        [ATTRIBUTE_STRING] = set_string,     [ATTRIBUTE_PATH] = set_string,
-        [ATTRIBUTE_BOOL] = set_bool,         [ATTRIBUTE_NUMBER] = set_number,
-        [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
-        [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
-        [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
-        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_PERCENT] = set_percent,
-        [ATTRIBUTE_SCORE] = set_score,       [ATTRIBUTE_LIMITS] = set_limits,
-        [ATTRIBUTE_PATHS] = set_paths,       [ATTRIBUTE_OFF] = set_off,
-        [ATTRIBUTE_KEPT] = set_kept,         [ATTRIBUTE_CREDENTIALS] = set_credentials,
+        [ATTRIBUTE_STRING] = set_string,
+        [ATTRIBUTE_PATH] = set_string,
+        [ATTRIBUTE_BOOL] = set_bool,
+        [ATTRIBUTE_NUMBER] = set_number,
+        [ATTRIBUTE_DURATION] = set_duration,
+        [ATTRIBUTE_SIGNAL] = set_signal,
+        [ATTRIBUTE_STRINGS] = set_strings,
+        [ATTRIBUTE_ENVIRONMENT] = set_environment,
+        [ATTRIBUTE_SIZE] = set_size,
+        [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
+        [ATTRIBUTE_FILTER] = set_filter,
+        [ATTRIBUTE_PERCENT] = set_percent,
+        [ATTRIBUTE_SCORE] = set_score,
+        [ATTRIBUTE_LIMITS] = set_limits,
+        [ATTRIBUTE_WORD] = set_word,
+        [ATTRIBUTE_PATHS] = set_paths,
+        [ATTRIBUTE_OFF] = set_off,
+        [ATTRIBUTE_KEPT] = set_kept,
+        [ATTRIBUTE_CREDENTIALS] = set_credentials,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

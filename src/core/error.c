@@ -30,6 +30,8 @@ static const char *const error_names[] = {
         [ERROR_INVALID_DATA] = "InvalidData",
         [ERROR_NOT_SUPPORTED] = "NotSupported",
         [ERROR_BUSY] = "Busy",
+        [ERROR_NO_CHANNEL] = "NoChannel",
+        [ERROR_NO_SUCH_ACTION] = "NoSuchAction",
         [ERROR_ACCESS_DENIED] = "AccessDenied",
         [ERROR_INVALID_ARGS] = "InvalidArgs",
 };

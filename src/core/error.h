@@ -23,6 +23,8 @@ typedef enum ErrorCode {
         ERROR_INVALID_DATA,
         ERROR_NOT_SUPPORTED,
         ERROR_BUSY,
+        ERROR_NO_CHANNEL,
+        ERROR_NO_SUCH_ACTION,
         ERROR_ACCESS_DENIED, /* this and the next have standard names on D-Bus */
         ERROR_INVALID_ARGS,
         _ERROR_CODE_MAX,

@@ -27,6 +27,8 @@ typedef enum HistoryKind {
         HISTORY_ERRORED,    /* given up */
         HISTORY_TAKEN_OVER, /* by the next supervisor */
         HISTORY_OOM,        /* the kernel ended something of it for want of memory */
+        HISTORY_READY_TIMEOUT,
+        HISTORY_WATCHDOG, /* no sign of life */
         _HISTORY_KIND_MAX,
 } HistoryKind;
 

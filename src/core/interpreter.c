@@ -66,10 +66,19 @@ int interpreter_version_compare(const char *a, const char *b) {
         return 0;
 }
 
+static const char *base_name(const char *program) {
+        const char *slash = strrchr(program, '/');
+        return slash ? slash + 1 : program;
+}
+
+bool interpreter_is_node(const char *program) {
+        const char *base = base_name(program);
+        return strcmp(base, "node") == 0 || strcmp(base, "nodejs") == 0;
+}
+
 /* Whether a program is env(1), which looks another one up. */
 static bool is_env(const char *program) {
-        const char *base = strrchr(program, '/');
-        return strcmp(base ? base + 1 : program, "env") == 0;
+        return strcmp(base_name(program), "env") == 0;
 }
 
 char *interpreter_of_first_line(const char *text, bool *ret_alone) {

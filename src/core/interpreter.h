@@ -17,6 +17,9 @@ const char *interpreter_wanted_version(const char *interpreter);
 /* Whether a version ("v18.20.4") is one of those that are wanted ("18", "v18.20"). */
 bool interpreter_version_matches(const char *version, const char *wanted);
 
+/* Whether a program is Node by its name, with or without folders before it. */
+bool interpreter_is_node(const char *program);
+
 /* Compare versions by their numbers, as strcmp() does texts. */
 int interpreter_version_compare(const char *a, const char *b);
 

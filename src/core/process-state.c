@@ -50,12 +50,21 @@ static const Transition transitions[_PROCESS_STATE_MAX][_PROCESS_INPUT_MAX] = {
         },
         [PROCESS_EXECUTING] = {
                 [INPUT_EXECUTED] = GO(ONLINE, ACTION_DISARM_TIMER),
+                [INPUT_RUNNING] = GO(STARTING, ACTION_ARM_READY_TIMER),
                 [INPUT_LAUNCH_FAILED] = GO(KILLING, ACTION_KILL | ACTION_ARM_KILL_TIMER),
                 [INPUT_TIMEOUT] = GO(KILLING, ACTION_KILL | ACTION_ARM_KILL_TIMER),
                 [INPUT_STOP] = GO(KILLING, ACTION_KILL | ACTION_ARM_KILL_TIMER),
                 GONE_ROWS,
         },
+        [PROCESS_STARTING] = {
+                [INPUT_READY] = GO(ONLINE, ACTION_DISARM_TIMER),
+                [INPUT_TIMEOUT] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                [INPUT_STOP] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                [INPUT_EXITED] = GO(CLEANING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                GONE_ROWS,
+        },
         [PROCESS_ONLINE] = {
+                [INPUT_HUNG] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
                 [INPUT_STOP] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
                 [INPUT_EXITED] = GO(CLEANING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
                 GONE_ROWS,
@@ -115,6 +124,7 @@ const char *process_state_to_status(ProcessState state) {
                 [PROCESS_KILLING] = "stopping",
                 [PROCESS_PREPARING] = "launching",
                 [PROCESS_FINISHING] = "stopping",
+                [PROCESS_STARTING] = "launching",
         };
         static_assert(ELEMENTS(statuses) == _PROCESS_STATE_MAX, "a status for every state");
         return statuses[state];
@@ -127,7 +137,7 @@ const char *process_state_to_name(ProcessState state) {
                 [PROCESS_EXECUTING] = "executing", [PROCESS_ONLINE] = "online",
                 [PROCESS_STOPPING] = "stopping",   [PROCESS_CLEANING] = "cleaning",
                 [PROCESS_KILLING] = "killing",     [PROCESS_PREPARING] = "preparing",
-                [PROCESS_FINISHING] = "finishing",
+                [PROCESS_FINISHING] = "finishing", [PROCESS_STARTING] = "starting",
         };
         static_assert(ELEMENTS(names) == _PROCESS_STATE_MAX, "a name for every state");
         return names[state];
@@ -140,8 +150,11 @@ const char *process_input_to_name(ProcessInput input) {
                 [INPUT_STOP] = "stop",
                 [INPUT_PLACED] = "placed",
                 [INPUT_EXECUTED] = "executed",
+                [INPUT_RUNNING] = "running",
+                [INPUT_READY] = "ready",
                 [INPUT_LAUNCH_FAILED] = "launch-failed",
                 [INPUT_EXITED] = "exited",
+                [INPUT_HUNG] = "hung",
                 [INPUT_TIMEOUT] = "timeout",
                 [INPUT_GONE_STOPPED] = "gone-stopped",
                 [INPUT_GONE_ERRORED] = "gone-errored",

@@ -19,6 +19,7 @@ typedef enum ProcessState {
         /* A hook runs in a group of its own, from its gated child to its end. */
         PROCESS_PREPARING, /* pre_start */
         PROCESS_FINISHING, /* post_stop */
+        PROCESS_STARTING,  /* it runs, and is to say that it is ready */
         _PROCESS_STATE_MAX,
 } ProcessState;
 
@@ -27,10 +28,13 @@ typedef enum ProcessInput {
         INPUT_PREPARE,       /* the same for an app with a pre_start */
         INPUT_STOP,          /* a command */
         INPUT_PLACED,        /* the child is in its cgroup */
-        INPUT_EXECUTED,      /* execve() succeeded */
+        INPUT_EXECUTED,      /* execve() succeeded; nothing more is waited for */
+        INPUT_RUNNING,       /* execve() succeeded; it will say that it is ready */
+        INPUT_READY,         /* it has, or is to count as ready */
         INPUT_LAUNCH_FAILED, /* it cannot be placed, or not executed: what there is must go */
         INPUT_EXITED,        /* the main process ended, descendants are left */
-        INPUT_TIMEOUT,       /* the launch, hook or kill timer */
+        INPUT_HUNG,          /* it lives, and gives no sign of it */
+        INPUT_TIMEOUT,       /* the launch, hook, ready or kill timer */
         /* Nothing is left. The restart policy and the pending command have chosen what follows: */
         INPUT_GONE_STOPPED,
         INPUT_GONE_ERRORED,
@@ -50,7 +54,8 @@ typedef enum ProcessAction {
         ACTION_ARM_RESTART_TIMER = 1 << 5, /* INPUT_START after the delay */
         ACTION_ARM_LAUNCH_TIMER = 1 << 6,  /* INPUT_TIMEOUT after launch_timeout */
         ACTION_DISARM_TIMER = 1 << 7,
-        ACTION_ARM_HOOK_TIMER = 1 << 8, /* INPUT_TIMEOUT after the timeout of the hook */
+        ACTION_ARM_HOOK_TIMER = 1 << 8,  /* INPUT_TIMEOUT after the timeout of the hook */
+        ACTION_ARM_READY_TIMER = 1 << 9, /* INPUT_TIMEOUT after listen_timeout */
 } ProcessAction;
 
 typedef struct Transition {

@@ -29,6 +29,8 @@ Process *process_new(
         process->exit_status = EXIT_STATUS_NONE;
         process->reason = g_strdup("");
         process->history = history_new();
+        self_report_init(&process->report);
+        process->trouble = g_strdup("");
         process->unit = g_strdup("");
         process->control_group = g_strdup("");
         return process;
@@ -57,6 +59,8 @@ void process_free(Process *process) {
         environment_unref(process->caller_env);
         g_free(process->reason);
         history_free(process->history);
+        self_report_done(&process->report);
+        g_free(process->trouble);
         g_free(process->unit);
         g_free(process->control_group);
         g_free(process);
@@ -76,6 +80,7 @@ void process_configure(Process *process, AppConfig *config, Environment *caller_
         process->interpreter = plan->interpreter;
         process->program = plan->program;
         process->shell_command = plan->shell_command;
+        process->is_node = plan->is_node;
         process->cwd = plan->cwd;
         process->out_log_path = plan->out_log_path;
         process->error_log_path = plan->error_log_path;
@@ -168,6 +173,27 @@ void process_take_reason(Process *process, char *reason) {
         g_free(process->reason);
         process->reason = reason;
         process->changes |= CHANGE_REASON;
+}
+
+void process_set_status_text(Process *process, const char *text) {
+        if (self_report_set_status(&process->report, text)) {
+                process->changes |= CHANGE_STATUS_TEXT;
+        }
+}
+
+void process_take_trouble(Process *process, char *text) {
+        g_free(process->trouble);
+        process->trouble = text;
+        process->changes |= CHANGE_STATUS_TEXT;
+}
+
+void process_forget_report(Process *process) {
+        if (process->report.status[0] || process->trouble[0]) {
+                process->changes |= CHANGE_STATUS_TEXT;
+        }
+        self_report_clear(&process->report);
+        g_free(process->trouble);
+        process->trouble = g_strdup("");
 }
 
 void process_remember(Process *process, const HistoryEntry *entry) {

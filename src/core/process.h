@@ -5,6 +5,7 @@
 #include "core/exit-status.h"
 #include "core/history.h"
 #include "core/process-state.h"
+#include "core/self-report.h"
 
 #include <sys/types.h>
 
@@ -21,6 +22,7 @@ typedef enum ProcessChange {
         CHANGE_NEXT_RESTART = 1 << 8,
         CHANGE_CONFIG = 1 << 9, /* whatever follows from the app config */
         CHANGE_FROZEN = 1 << 10,
+        CHANGE_STATUS_TEXT = 1 << 11,
 } ProcessChange;
 
 /* One supervised instance of an app. Only process.c writes it; the manager's own side of it (child, timers,
@@ -38,6 +40,7 @@ typedef struct Process {
         char *interpreter; /* its name or path as declared; "none": exec_path itself */
         char *program;     /* what execve(2) gets */
         bool shell_command;
+        bool is_node; /* Node runs it, as far as can be seen */
         char *cwd;
         char *out_log_path;
         char *error_log_path;
@@ -57,6 +60,8 @@ typedef struct Process {
         pid_t exited_pid;      /* that the exit status is of */
         uint64_t backoff_usec; /* the last delay of the row that grows, 0: none */
         char *reason;
+        SelfReport report;
+        char *trouble; /* what is wrong with what it says; "": nothing */
         History *history;
         char *unit;
         char *control_group;
@@ -71,6 +76,7 @@ typedef struct ProcessPlan {
         char *interpreter;
         char *program;
         bool shell_command;
+        bool is_node;
         char *cwd;
         char *out_log_path;
         char *error_log_path;
@@ -105,6 +111,12 @@ void process_set_backoff(Process *process, uint64_t usec);
 void process_count_restart(Process *process);
 /* Why it is in its state; taken over. */
 void process_take_reason(Process *process, char *reason);
+
+/* What it says of itself, and what is wrong with what it says (taken over). A new launch has said nothing.
+ */
+void process_set_status_text(Process *process, const char *text);
+void process_take_trouble(Process *process, char *text);
+void process_forget_report(Process *process);
 
 /* One more event in its history. */
 void process_remember(Process *process, const HistoryEntry *entry);

@@ -29,8 +29,9 @@ static bool is_enough(const AppConfig *config, uint32_t unstable_restarts, uint6
 }
 
 RestartDecision restart_policy_decide(const AppConfig *config, const RestartFacts *facts) {
-        bool unstable = !facts->launched || facts->uptime_usec < config->min_uptime_usec;
-        bool recovered = facts->launched && facts->uptime_usec > BACKOFF_RESET_USEC;
+        bool ready = facts->launched && facts->ready;
+        bool unstable = !ready || facts->uptime_usec < config->min_uptime_usec;
+        bool recovered = ready && facts->uptime_usec > BACKOFF_RESET_USEC;
         RestartDecision decision = {
                 .unstable_restarts = unstable ? facts->unstable_restarts + 1 : 0,
         };

@@ -16,7 +16,8 @@ typedef enum RestartVerdict {
 
 /* What is known when nothing of a process is left. */
 typedef struct RestartFacts {
-        bool launched;              /* it was online */
+        bool launched;              /* it was executed */
+        bool ready;                 /* it said so, or need not */
         ExitStatus exit_status;     /* if so */
         uint64_t uptime_usec;       /* if so */
         uint32_t unstable_restarts; /* exits in a row before min_uptime, not counting this one */

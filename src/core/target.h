@@ -12,6 +12,17 @@
 int target_resolve(
                 const Registry *registry,
                 const Caller *caller,
-                const char *target,
+                const char *text,
                 GPtrArray **ret,
                 Error *error);
+
+/* A target to be kept, for processes that come later too. A plain word then means every process whose name,
+ * namespace or id it is: what it stands for does not change with what else there is. */
+typedef struct Target Target;
+
+int target_new(const char *text, Target **ret, Error *error);
+void target_free(Target *target);
+/* Whatever the caller may do. */
+bool target_matches(const Target *target, const Process *process);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Target, target_free)

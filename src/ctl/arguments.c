@@ -242,6 +242,14 @@ const OptionSpec option_specs[] = {
           N_("go on with what is logged (default)") },
         { "nostream", NULL, 0, KIND_FLAG, GROUP_LOGS, NULL, NULL, N_("end after the first lines") },
         { "raw", NULL, 0, KIND_FLAG, GROUP_LOGS, NULL, NULL, N_("no prefixes and headings") },
+        { "event",
+          NULL,
+          0,
+          KIND_LIST,
+          GROUP_BUS,
+          NULL,
+          N_("NAME"),
+          N_("only this event; a final * stands for anything") },
         { .name = NULL },
 };
 

@@ -17,6 +17,7 @@ typedef enum OptionGroup {
         GROUP_SAVE = 1 << 8,   /* --force */
         GROUP_FILE = 1 << 9,   /* --only --env */
         GROUP_CHECK = 1 << 10, /* --update-env of validate */
+        GROUP_BUS = 1 << 11,   /* --event */
 } OptionGroup;
 
 typedef enum OptionKind {

@@ -17,13 +17,14 @@ static const char *or_empty(const char *text) {
 static void print_line(const Attribute *attribute) {
         /* Of what is not supported the first of the words that are taken. */
         int length = attribute->fallback ? (int) strcspn(attribute->fallback, " ") : 0;
+        g_autofree char *values = attribute_values_to_text(attribute);
 
         (void) printf("%s%s%s%s (%s%s%.*s): %s\n",
                       attribute->name,
                       attribute->aliases ? " [" : "",
                       or_empty(attribute->aliases),
                       attribute->aliases ? "]" : "",
-                      attribute_type_to_text(attribute->type),
+                      values,
                       length > 0 ? ", default " : "",
                       length,
                       or_empty(attribute->fallback),
@@ -31,10 +32,12 @@ static void print_line(const Attribute *attribute) {
 }
 
 static void print_row(const Attribute *attribute) {
+        g_autofree char *values = attribute_values_to_text(attribute);
+
         (void) printf("%s\t%s\t%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%s\n",
                       attribute->name,
                       or_empty(attribute->aliases),
-                      attribute_type_to_text(attribute->type),
+                      values,
                       attribute_type_to_name(attribute->type),
                       or_empty(attribute->fallback),
                       attribute->minimum,

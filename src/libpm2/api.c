@@ -3,7 +3,7 @@
 /* The PM2 API: each function is one method of org.pm2.Manager. Lifecycle methods answer with object paths;
  * who asks for the processes gets them in the documented structure, by one more List. */
 
-#include "client.h"
+#include "api.h"
 
 #include "value-bus.h"
 
@@ -25,9 +25,7 @@ static int path_to_id(const char *path, uint32_t *ret) {
         return strncmp(path, PROCESS_PATH, length) == 0 ? parse_uint32(path + length, ret) : -EBADMSG;
 }
 
-/* The supervisor keeps to the "timeout" option by itself; a bound of ours only guards against one that
- * hangs. */
-static uint64_t call_timeout(const pm2_options *options) {
+uint64_t api_call_timeout(const pm2_options *options) {
         const Option *option = options_find(options, "timeout");
         uint64_t usec = 0;
 
@@ -119,8 +117,7 @@ static int list_processes(pm2_client *client, pm2_value **ret) {
         return 0;
 }
 
-/* A lifecycle call. list_before: the processes will be gone afterwards. */
-static int change(pm2_client *client, const Call *call, bool list_before, pm2_value **ret_processes) {
+int api_change(pm2_client *client, const Call *call, bool list_before, pm2_value **ret_processes) {
         _cleanup_value_ pm2_value *paths = NULL, *list = NULL;
         int r = 0;
 
@@ -144,7 +141,7 @@ static int change(pm2_client *client, const Call *call, bool list_before, pm2_va
         return r < 0 ? client_fail(client, r, "cannot read the processes: %m") : 0;
 }
 
-static int check_text(pm2_client *client, const char *what, const char *text) {
+int api_check_text(pm2_client *client, const char *what, const char *text) {
         if (!utf8_is_valid(text, strlen(text))) {
                 return client_fail(client, -EINVAL, "the %s is not UTF-8", what);
         }
@@ -197,7 +194,7 @@ static int start(
         _cleanup_options_ pm2_options *complete = NULL;
 
         client_clear_error(client);
-        int r = check_text(client, what, text);
+        int r = api_check_text(client, what, text);
         if (r < 0) {
                 return r;
         }
@@ -211,9 +208,9 @@ static int start(
                 .strings = { text },
                 .options = complete,
                 .takes_options = true,
-                .timeout_usec = call_timeout(complete),
+                .timeout_usec = api_call_timeout(complete),
         };
-        return change(client, &call, false, ret_processes);
+        return api_change(client, &call, false, ret_processes);
 }
 
 PM2_EXPORT int pm2_start(
@@ -237,7 +234,7 @@ PM2_EXPORT int pm2_validate(
         _cleanup_options_ pm2_options *complete = NULL;
 
         client_clear_error(client);
-        int r = check_text(client, "document", document);
+        int r = api_check_text(client, "document", document);
         if (r < 0) {
                 return r;
         }
@@ -264,9 +261,9 @@ static int change_target(
                 const pm2_options *options,
                 pm2_value **ret_processes) {
         client_clear_error(client);
-        int r = check_text(client, "target", target);
+        int r = api_check_text(client, "target", target);
         if (r >= 0 && argument) {
-                r = check_text(client, "signal", argument);
+                r = api_check_text(client, "signal", argument);
         }
         if (r < 0) {
                 return r;
@@ -276,9 +273,9 @@ static int change_target(
                 .strings = { target, argument },
                 .options = options,
                 .takes_options = true,
-                .timeout_usec = call_timeout(options),
+                .timeout_usec = api_call_timeout(options),
         };
-        return change(client, &call, strcmp(member, "Delete") == 0, ret_processes);
+        return api_change(client, &call, strcmp(member, "Delete") == 0, ret_processes);
 }
 
 PM2_EXPORT int pm2_stop(
@@ -327,9 +324,9 @@ static int prepare_list_call(
                 .strings = { path ? path : "" },
                 .options = options,
                 .takes_options = true,
-                .timeout_usec = call_timeout(options),
+                .timeout_usec = api_call_timeout(options),
         };
-        return check_text(client, "path", ret->strings[0]);
+        return api_check_text(client, "path", ret->strings[0]);
 }
 
 PM2_EXPORT int pm2_dump(pm2_client *client, const char *path, const pm2_options *options, char **ret_path) {
@@ -357,7 +354,7 @@ PM2_EXPORT int pm2_resurrect(
         Call call;
         int r = prepare_list_call(client, "Resurrect", path, options, &call);
 
-        return r < 0 ? r : change(client, &call, false, ret_processes);
+        return r < 0 ? r : api_change(client, &call, false, ret_processes);
 }
 
 PM2_EXPORT int pm2_list(pm2_client *client, pm2_value **ret_processes) {
@@ -366,7 +363,7 @@ PM2_EXPORT int pm2_list(pm2_client *client, pm2_value **ret_processes) {
 
 PM2_EXPORT int pm2_describe(pm2_client *client, const char *target, pm2_value **ret_processes) {
         client_clear_error(client);
-        int r = check_text(client, "target", target);
+        int r = api_check_text(client, "target", target);
         if (r < 0) {
                 return r;
         }
@@ -382,7 +379,7 @@ PM2_EXPORT int pm2_describe(pm2_client *client, const char *target, pm2_value **
 PM2_EXPORT int pm2_recent_events(
                 pm2_client *client, const char *target, uint32_t count, pm2_value **ret_events) {
         client_clear_error(client);
-        int r = check_text(client, "target", target);
+        int r = api_check_text(client, "target", target);
         if (r < 0) {
                 return r;
         }
@@ -429,7 +426,7 @@ PM2_EXPORT int pm2_kill_daemon(pm2_client *client, const pm2_options *options) {
                 .member = "Kill",
                 .options = options,
                 .takes_options = true,
-                .timeout_usec = call_timeout(options),
+                .timeout_usec = api_call_timeout(options),
         };
 
         _cleanup_close_ int lifeline = client->bus ? open_lifeline(client) : -EBADF;
@@ -524,7 +521,7 @@ PM2_EXPORT int pm2_get_processes_by_name(pm2_client *client, const char *name, p
         _cleanup_value_ pm2_value *paths = NULL, *list = NULL;
 
         client_clear_error(client);
-        int r = check_text(client, "name", name);
+        int r = api_check_text(client, "name", name);
         if (r < 0) {
                 return r;
         }

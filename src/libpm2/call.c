@@ -18,6 +18,9 @@
 static int append_arguments(sd_bus_message *message, const Call *call) {
         int r = 0;
 
+        if (call->id) {
+                r = sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT32, call->id);
+        }
         for (size_t i = 0; r >= 0 && i < ELEMENTS(call->strings) && call->strings[i]; i++) {
                 r = sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, call->strings[i]);
         }

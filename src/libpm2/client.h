@@ -59,7 +59,8 @@ typedef struct Call {
         const char *path;
         const char *interface;
         const char *member;
-        const char *strings[2];     /* the leading string arguments, NULL for none */
+        const uint32_t *id;         /* the leading number, NULL for none */
+        const char *strings[3];     /* then strings, NULL for none */
         const uint32_t *number;     /* then a number, NULL for none */
         const pm2_options *options; /* then these, if takes_options; NULL for none */
         bool takes_options;
@@ -72,3 +73,6 @@ int client_call(pm2_client *client, const Call *call, sd_bus_message **ret);
 
 /* Make the call and return the first argument of its reply. */
 int client_call_value(pm2_client *client, const Call *call, pm2_value **ret);
+
+/* A message bus that is read from fd, which is taken over in any case. */
+int bus_new(int fd, pm2_bus **ret);

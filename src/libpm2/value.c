@@ -94,7 +94,7 @@ static int nest(pm2_value *container, const pm2_value *item) {
         if (!is_container(item)) {
                 return 0;
         }
-        if (item->height + 1 >= VALUE_DEPTH_MAX) {
+        if (item->height + 1 >= VALUE_NESTED_MAX) {
                 return -ELOOP;
         }
         if (container->height < item->height + 1) {

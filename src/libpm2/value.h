@@ -9,7 +9,9 @@
 #define PM2_EXPORT __attribute__((visibility("default")))
 
 /* How deep values may nest: as deep as JSON from untrusted hands. */
-#define VALUE_DEPTH_MAX 64
+#define VALUE_DEPTH_MAX  64
+/* The same within an event of the message bus, within a list. */
+#define VALUE_NESTED_MAX (VALUE_DEPTH_MAX + 2)
 
 struct pm2_value {
         pm2_value_type type;

@@ -122,12 +122,14 @@ static char *read_first_line(const char *script) {
         return n < 0 ? NULL : g_strndup(text, strcspn(text, "\n"));
 }
 
-int app_interpreter_check_script(const InterpreterPlaces *places, const char *script, Error *error) {
+int app_interpreter_check_script(
+                const InterpreterPlaces *places, const char *script, bool *ret_node, Error *error) {
         g_autofree char *line = read_first_line(script);
         bool alone;
         g_autofree char *named = line ? interpreter_of_first_line(line, &alone) : NULL;
         g_autofree char *program = NULL;
 
+        *ret_node = named && interpreter_is_node(named);
         /* What is relative is the kernel's to find, from the folder that the app will run in. */
         if (!named || (strchr(named, '/') && named[0] != '/') ||
             program_find(named, places->search_path, &program) >= 0) {

@@ -21,7 +21,8 @@ int app_interpreter_find(
                 Error *error);
 
 /* Of a script that is to be executed itself: whether what its first line names is there. */
-int app_interpreter_check_script(const InterpreterPlaces *places, const char *script, Error *error);
+int app_interpreter_check_script(
+                const InterpreterPlaces *places, const char *script, bool *ret_node, Error *error);
 
 /* What the first line of a script names, if it gives it nothing but the script; NULL: nothing that will do.
  * Freed by the caller. */

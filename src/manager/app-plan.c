@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/utf8.h"
 #include "config/package-version.h"
+#include "core/command-line.h"
 #include "core/file-names.h"
 #include "core/interpreter.h"
 #include "manager/app-interpreter.h"
@@ -74,6 +75,8 @@ static int plan_shell_command(PlanContext *context, Error *error) {
         }
         context->plan.interpreter = g_strdup("none");
         context->plan.shell_command = true;
+        g_auto(GStrv) words = command_line_split(context->config->script);
+        context->plan.is_node = words && words[0] && interpreter_is_node(words[0]);
         return 0;
 }
 
@@ -154,20 +157,22 @@ static int plan_script(PlanContext *context, Error *error) {
         }
         g_autofree char *interpreter = choose_interpreter(context, &file, &extension);
         if (strcmp(interpreter, "none") != 0) {
-                return app_interpreter_find(
+                r = app_interpreter_find(
                                 &places,
                                 interpreter,
                                 extension,
                                 &context->plan.interpreter,
                                 &context->plan.program,
                                 error);
+                context->plan.is_node = r >= 0 && interpreter_is_node(context->plan.program);
+                return r;
         }
         if (!file.executable) {
                 return refuse(error, "script", context->plan.exec_path, -EACCES);
         }
         context->plan.interpreter = g_steal_pointer(&interpreter);
         context->plan.program = g_strdup(context->plan.exec_path);
-        return app_interpreter_check_script(&places, context->plan.exec_path, error);
+        return app_interpreter_check_script(&places, context->plan.exec_path, &context->plan.is_node, error);
 }
 
 /* The file of a user, or the default in the folder of the instance. */

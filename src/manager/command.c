@@ -90,6 +90,14 @@ void command_fail_gone(ProcessHandle *handle, Command *command) {
         command_finish(handle, command, &error);
 }
 
+void command_fail_launching(ProcessHandle *handle, Error *error) {
+        Command *command = command_active(handle);
+
+        if (command && command->launching) {
+                command_finish(handle, command, error);
+        }
+}
+
 void command_cancel_starts(ProcessHandle *handle, ErrorCode code, const char *message) {
         GList *item = handle->commands.head;
 
@@ -145,6 +153,7 @@ static bool begin_start_and_invalidate(ProcessHandle *handle, Command *command) 
         case PROCESS_PLACING:
         case PROCESS_EXECUTING:
         case PROCESS_PREPARING:
+        case PROCESS_STARTING:
                 command->launching = true; /* an automatic restart is on its way to what is wanted */
                 return false;
         case PROCESS_STOPPING:

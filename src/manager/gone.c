@@ -7,7 +7,7 @@
 #include "basic/time-util.h"
 #include "core/restart-policy.h"
 #include "core/value-text.h"
-#include "manager/manager-internal.h"
+#include "manager/readiness.h"
 
 #include <inttypes.h>
 
@@ -70,14 +70,15 @@ static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
         Process *process = handle->process;
         RestartFacts facts = {
                 .launched = launched,
+                .ready = handle->got_ready,
                 .exit_status = process->exit_status,
                 .uptime_usec = handle->exited_boottime_usec - process->start_boottime_usec,
                 .unstable_restarts = process->unstable_restarts,
                 .backoff_usec = process->backoff_usec,
         };
         RestartDecision decision = restart_policy_decide(process->config, &facts);
-        g_autofree char *what = launched ? exit_status_describe(process->exit_status)
-                                         : g_strdup(launch_failure(handle));
+        g_autofree char *what =
+                        launched ? readiness_describe_exit(handle) : g_strdup(launch_failure(handle));
 
         process_set_unstable_restarts(process, decision.unstable_restarts);
         process_set_backoff(process, decision.backoff_usec);

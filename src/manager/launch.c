@@ -9,6 +9,8 @@
 #include "core/file-names.h"
 #include "manager/launch-files.h"
 #include "manager/manager-state.h"
+#include "manager/messages.h"
+#include "manager/notify.h"
 #include "manager/process-record.h"
 #include "platform/proc-stat.h"
 
@@ -138,12 +140,28 @@ static char **list_environment(const Environment *environment) {
         return assignments;
 }
 
-static int make_child(ProcessHandle *handle) {
+/* What stands over all else: without it the rest would not be there. */
+static Environment *launch_variables(const ProcessHandle *handle, int channel_fd) {
+        g_autofree char *channel = g_strdup_printf("NODE_CHANNEL_FD=%d", EXEC_CHANNEL_FD);
+        const char *const variables[] = { channel, "NODE_CHANNEL_SERIALIZATION_MODE=json", NULL };
+        g_autoptr(Environment) of_notify = notify_variables(handle);
+
+        if (channel_fd < 0) {
+                return g_steal_pointer(&of_notify);
+        }
+        g_autoptr(Environment) of_channel = environment_new(variables);
+        return environment_merge(of_notify, of_channel);
+}
+
+static int make_child(ProcessHandle *handle, int channel_fd) {
         Process *process = handle->process;
+        g_autoptr(Environment) own = launch_variables(handle, channel_fd);
         g_autoptr(Environment) app_environment = app_environment_make(handle->manager, process);
-        g_autoptr(Environment) environment = hook_environment_make(handle, app_environment);
+        g_autoptr(Environment) of_phase = hook_environment_make(handle, app_environment);
+        g_autoptr(Environment) environment = environment_merge(of_phase, own);
         g_autoptr(Environment) declared = app_environment_declared(process->config);
-        g_autoptr(Environment) over = hook_environment_make(handle, declared);
+        g_autoptr(Environment) declared_of_phase = hook_environment_make(handle, declared);
+        g_autoptr(Environment) over = environment_merge(declared_of_phase, own);
         bool main = handle->phase == PHASE_MAIN;
         g_auto(GStrv) argv = main ? app_argv_make(process) : hook_argv_make(handle);
         g_autofree char **envp = list_environment(environment), **env_over = list_environment(over);
@@ -170,6 +188,8 @@ static int make_child(ProcessHandle *handle) {
                 .out_path = path_or_null(process->out_log_path),
                 .error_path = path_or_null(process->error_log_path),
                 .pid_path = main ? process->pid_path : NULL,
+                .stdin_pipe = main,
+                .channel_fd = channel_fd,
                 .user = handle->manager->system ? &user : NULL,
                 .nofile = handle->manager->nofile,
         };
@@ -180,6 +200,18 @@ static int make_child(ProcessHandle *handle) {
                 return fail(handle, r, "no child can be made");
         }
         return 0;
+}
+
+static int make_talking_child(ProcessHandle *handle) {
+        _cleanup_close_ int channel_fd = -EBADF;
+        bool main = handle->phase == PHASE_MAIN;
+        int r = main ? messages_open(handle, &channel_fd) : 0;
+
+        if (r < 0) {
+                return fail(handle, r, "its channel cannot be made");
+        }
+        r = main ? notify_open(handle) : 0;
+        return r < 0 ? fail(handle, r, "its notify socket cannot be made") : make_child(handle, channel_fd);
 }
 
 static int watch_child(ProcessHandle *handle) {
@@ -205,12 +237,15 @@ int launch_spawn(ProcessHandle *handle) {
         handle->executing = handle->launched = handle->placed = handle->stored = false;
         handle->hook_executed = false;
         handle->hook_status = EXIT_STATUS_NONE;
+        if (handle->phase == PHASE_MAIN) {
+                handle->said_ready = handle->got_ready = false;
+        }
         oom_forget(handle);
         handle->cpu_sample_boottime_usec = 0;
         int r = make_group(handle);
         if (r >= 0) {
                 manager_state_save(handle); /* the intent, before there is anything to lose */
-                r = make_child(handle);
+                r = make_talking_child(handle);
         }
         if (r >= 0) {
                 r = watch_child(handle);
@@ -464,6 +499,8 @@ void launch_end_child(ProcessHandle *handle) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = false;
+        messages_close(handle);
+        notify_close(handle);
         if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
                 Manager *manager = handle->manager;
                 manager_become_user(manager, manager_user(manager, handle->process->owner));

@@ -9,7 +9,10 @@
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "manager/messages.h"
+#include "manager/notify.h"
 #include "manager/process-record.h"
+#include "manager/readiness.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -27,12 +30,17 @@ ProcessHandle *process_handle_new(Manager *manager, Process *process) {
         handle->process = process;
         handle->child = GATED_CHILD_NONE;
         g_queue_init(&handle->commands);
+        g_queue_init(&handle->actions);
         return handle;
 }
 
 void process_handle_free(ProcessHandle *handle) {
         if (!handle) {
                 return;
+        }
+        if (handle->manager->detached || !handle->manager->shutting_down) {
+                (void) close_fd(messages_leave(handle)); /* they are kept, or lost with us */
+                (void) close_fd(notify_leave(handle));
         }
         launch_end_child(handle);
         isolation_group_release(handle->group);
@@ -81,6 +89,7 @@ static void thaw(ProcessHandle *handle) {
                 (void) isolation_group_freeze(handle->group, false);
         }
         process_set_frozen(handle->process, false);
+        notify_on_frozen(handle);
 }
 
 /* The kill signal goes to everything, or without treekill to the main process alone. */
@@ -126,6 +135,7 @@ static void set_phase(ProcessHandle *handle) {
         case PROCESS_WAITING_RESTART:
         case PROCESS_PLACING:
         case PROCESS_EXECUTING:
+        case PROCESS_STARTING:
         case PROCESS_ONLINE:
         case PROCESS_STOPPING:
         case PROCESS_CLEANING:
@@ -134,6 +144,18 @@ static void set_phase(ProcessHandle *handle) {
         default:
                 handle->phase = PHASE_MAIN;
                 break;
+        }
+}
+
+static void ask_to_end(ProcessHandle *handle) {
+        int number = handle->hung ? SIGABRT : handle->process->config->kill_signal;
+        bool asked = handle->phase == PHASE_MAIN && handle->main_alive && !handle->hung &&
+                     messages_ask_to_end(handle);
+
+        if (asked) {
+                thaw(handle); /* what stands still reads nothing */
+        } else {
+                signal_group(handle, number, false);
         }
 }
 
@@ -153,6 +175,9 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         }
         if (actions & ACTION_ARM_HOOK_TIMER) {
                 arm_timer(handle, hook_timeout_usec(handle));
+        }
+        if (actions & ACTION_ARM_READY_TIMER) {
+                arm_timer(handle, readiness_timeout_usec(process->config));
         }
         if (actions & ACTION_SPAWN) {
                 int r = launch_spawn(handle);
@@ -184,7 +209,7 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         }
         if (actions & ACTION_SIGNAL) {
                 handle->child.gate_fd = close_fd(handle->child.gate_fd); /* of a hook that still waits */
-                signal_group(handle, process->config->kill_signal, false);
+                ask_to_end(handle);
         }
         if (actions & ACTION_KILL) {
                 kill_now(handle);
@@ -216,6 +241,9 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
                           process_state_to_name(before),
                           process_state_to_name(process->state));
                 next = perform(handle, (unsigned) actions);
+                if (process->state == PROCESS_ONLINE && before != PROCESS_ONLINE) {
+                        readiness_went_online(handle);
+                }
         }
         Manager *manager = handle->manager;
         manager_state_save(handle);
@@ -248,6 +276,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 process_count_restart(process);
                 manager_emit(handle->manager, process, EVENT_RESTART, false);
                 lifecycle_input_and_invalidate(handle, gone_start_input(process));
+        } else if (process->state == PROCESS_STARTING) {
+                readiness_on_timeout_and_invalidate(handle);
         } else if (is_gone(handle)) {
                 on_gone_and_invalidate(handle); /* it could not be spawned */
         } else {
@@ -287,19 +317,10 @@ static bool take_report(ProcessHandle *handle, int *ret_result) {
         return true;
 }
 
-static void go_online_and_invalidate(ProcessHandle *handle) {
-        Process *process = handle->process;
-
-        /* The event belongs before what settles on the new state, so the step is taken here. */
-        int actions = process_step(process, INPUT_EXECUTED);
-        if (actions < 0) {
-                return; /* it is being killed already */
+static void on_executed_and_invalidate(ProcessHandle *handle) {
+        if (handle->process->state == PROCESS_EXECUTING) { /* else it is being killed already */
+                lifecycle_input_and_invalidate(handle, readiness_executed_input(handle));
         }
-        (void) perform(handle, (unsigned) actions);
-        manager_remember(process, (HistoryEntry){ .kind = HISTORY_ONLINE });
-        manager_state_save(handle);
-        manager_emit(handle->manager, process, EVENT_ONLINE, false);
-        command_settle_and_invalidate(handle);
 }
 
 static bool is_being_placed(const Process *process) {
@@ -323,11 +344,21 @@ void lifecycle_on_stored(ProcessHandle *handle) {
         }
 }
 
+void lifecycle_extend_timeout(ProcessHandle *handle, uint64_t usec) {
+        ProcessState state = handle->process->state;
+
+        if ((state == PROCESS_STARTING || state == PROCESS_STOPPING) &&
+            now_boottime_usec() + usec > handle->deadline_boottime_usec) {
+                arm_timer(handle, usec);
+                manager_state_save(handle);
+        }
+}
+
 void lifecycle_on_report(ProcessHandle *handle) {
         int r;
 
         if (take_report(handle, &r)) {
-                go_online_and_invalidate(handle);
+                on_executed_and_invalidate(handle);
         } else if (r < 0 && (handle->process->state == PROCESS_EXECUTING ||
                              process_state_is_hook(handle->process->state))) {
                 lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
@@ -344,6 +375,9 @@ static void after_main_exit_and_invalidate(ProcessHandle *handle) {
                    (process_state_is_hook(handle->process->state) && !handle->hook_executed)) {
                 lifecycle_input_and_invalidate(handle, INPUT_LAUNCH_FAILED);
         } else {
+                if (handle->asked_by_message && handle->process->state == PROCESS_STOPPING) {
+                        signal_group(handle, handle->process->config->kill_signal, false); /* the others */
+                }
                 lifecycle_input_and_invalidate(handle, INPUT_EXITED);
         }
 }
@@ -373,17 +407,12 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
         Process *process = handle->process;
         int r = 0;
 
-        /* It may have been executed and have ended before we read its report: then it was online. */
+        /* It may have been executed and have ended before we read its report. */
         if (handle->result_source && take_report(handle, &r) && process->state == PROCESS_EXECUTING) {
-                (void) process_step(process, INPUT_EXECUTED);
-                disarm_timer(handle);
-                manager_remember(process, (HistoryEntry){ .kind = HISTORY_ONLINE });
-                manager_emit(handle->manager, process, EVENT_ONLINE, false);
-                Command *command = command_active(handle);
-                if (command && command->launching) {
-                        command_settle_and_invalidate(handle); /* online: nothing is removed by that */
-                }
+                on_executed_and_invalidate(handle); /* nothing is removed by that */
         }
+        messages_hear_out(handle);
+        notify_hear_out(handle);
         if (handle->presumed && code == CLD_EXITED && status == EXEC_GATE_CLOSED_STATUS) {
                 begin_again(handle);
         }
@@ -395,6 +424,7 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                 process_set_exit_status(process, exit_status);
                 handle->exited_boottime_usec = now_boottime_usec();
                 remember_exit(process);
+                readiness_on_exit(handle);
         } else {
                 handle->hook_status = exit_status;
         }
@@ -422,7 +452,8 @@ static void resume_goal(ProcessHandle *handle, const ProcessRecord *record) {
         if (record->goal > RECORD_GOAL_NONE && record->goal < ELEMENTS(verbs)) {
                 command_resume(handle, verbs[record->goal]);
         }
-        if (handle->phase == PHASE_PRE_START && command_active(handle)) {
+        bool launching = handle->phase == PHASE_PRE_START || record->state == PROCESS_STARTING;
+        if (launching && command_active(handle)) {
                 command_active(handle)->launching = record->launching;
         }
 }
@@ -434,6 +465,10 @@ static void take_launch_over(ProcessHandle *handle, const ProcessRecord *record)
         handle->presumed = record->presumed;
         handle->hook_status = EXIT_STATUS_NONE;
         handle->oom_kills = record->oom_kills;
+        handle->notify_generation = record->notify_generation;
+        handle->watchdog = (Watchdog){ .timeout_usec = record->watchdog_usec };
+        handle->said_ready = record->said_ready;
+        handle->got_ready = record->got_ready || record->state == PROCESS_ONLINE;
         handle->main_launched = record->main_launched;
         handle->exited_boottime_usec = record->exited_boottime_usec;
 }
@@ -445,9 +480,14 @@ static void adopt_launching(ProcessHandle *handle, const ProcessRecord *record) 
         bool executed = record->state == PROCESS_EXECUTING && handle->main_alive;
 
         if (executed) {
+                bool waits = readiness_executed_input(handle) == INPUT_RUNNING;
                 handle->launched = handle->ran = handle->presumed = true;
-                process->state = PROCESS_ONLINE;
+                process->state = waits ? PROCESS_STARTING : PROCESS_ONLINE;
+                handle->got_ready = !waits;
                 process_set_started(process, now_realtime_usec(), now_boottime_usec());
+                if (waits) {
+                        arm_timer(handle, readiness_timeout_usec(process->config));
+                }
                 return;
         }
         if (!command_active(handle)) {
@@ -469,7 +509,8 @@ static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
                 process->state = PROCESS_KILLING;
                 kill_now(handle);
                 arm_timer(handle, 0);
-        } else if (!handle->main_alive && process->state == PROCESS_ONLINE) {
+        } else if (!handle->main_alive &&
+                   (process->state == PROCESS_ONLINE || process->state == PROCESS_STARTING)) {
                 /* Nobody has its pidfd: what is left of it, if anything, goes, and it is launched anew. */
                 command_resume(handle, COMMAND_START);
                 process->state = PROCESS_KILLING;

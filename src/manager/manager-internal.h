@@ -3,16 +3,21 @@
 
 /* Between the files of the manager. */
 
+#include "core/watchdog.h"
 #include "manager/manager.h"
+#include "platform/channel.h"
 #include "platform/child-watch.h"
 #include "platform/fd-store.h"
 #include "platform/isolation.h"
+#include "platform/notify-socket.h"
 #include "platform/spawn.h"
 #include "platform/state-store.h"
 #include "platform/user-info.h"
 
 /* Tells a successor in our place what limit of open files apps get. */
 #define SOFT_LIMIT_VARIABLE "PM2D_SOFT_NOFILE"
+
+typedef struct PendingAction PendingAction;
 
 typedef enum CommandVerb {
         COMMAND_START,
@@ -53,6 +58,8 @@ typedef struct SavedBlobs {
         StateBlob config, plan;
         StateBlob history;
         uint64_t history_version; /* that it was made of, 0: none yet */
+        StateBlob report;
+        uint64_t report_version; /* likewise */
 } SavedBlobs;
 
 /* The manager's side of a process: its commands, and the current start with its child and timers. */
@@ -69,18 +76,32 @@ typedef struct ProcessHandle {
         bool main_alive; /* the child is not reaped */
         bool executing;  /* it said so, right before execve() */
         bool launched;   /* execve() of the main program succeeded */
+        bool said_ready; /* of this launch */
+        bool got_ready;  /* it was online in this launch */
         bool presumed;   /* so it seems: it was adopted on its way there */
         Error launch_error;
         uint64_t exited_boottime_usec; /* when the main program ended */
 
-        LaunchPhase phase;          /* of what is launched */
-        uint64_t oom_kills;         /* of its group, told */
-        uint64_t oom_boottime_usec; /* when the last one was told, 0: none of this launch */
-        bool ran;                   /* something of this start was executed: post_stop is due */
-        bool hook_executed;         /* this and the next are of the current hook */
-        ExitStatus hook_status;     /* EXIT_STATUS_NONE: not told */
-        bool main_launched;         /* this and the next are kept while post_stop runs */
-        Error main_error;           /* why the launch failed */
+        LaunchPhase phase;    /* of what is launched */
+        Channel *channel;     /* NULL: none */
+        bool channel_kept;    /* by the service manager */
+        NotifySocket *notify; /* NULL: none */
+        bool notify_kept;
+        uint64_t notify_generation; /* of its path, 0: none */
+        Watchdog watchdog;
+        sd_event_source *watchdog_timer;
+        bool hung;                                /* it is being ended for giving no sign of life */
+        bool asked_by_message;                    /* to end */
+        uint64_t bad_messages;                    /* of this launch */
+        uint64_t bad_lines[_CHANNEL_TROUBLE_MAX]; /* those of them that the channel itself has counted */
+        GQueue actions;                           /* of PendingAction */
+        uint64_t oom_kills;                       /* of its group, told */
+        uint64_t oom_boottime_usec;               /* when the last one was told, 0: none of this launch */
+        bool ran;               /* something of this start was executed: post_stop is due */
+        bool hook_executed;     /* this and the next are of the current hook */
+        ExitStatus hook_status; /* EXIT_STATUS_NONE: not told */
+        bool main_launched;     /* this and the next are kept while post_stop runs */
+        Error main_error;       /* why the launch failed */
 
         uint64_t deadline_boottime_usec; /* of the timer, 0: not armed */
         bool placed;                     /* in its group */
@@ -219,6 +240,8 @@ void command_restart_resumed_and_invalidate(ProcessHandle *handle);
 void command_submit_and_invalidate(ProcessHandle *handle, Command *command);
 Command *command_active(const ProcessHandle *handle);
 /* It is for a process that is being removed. */
+/* The command that launched it, if one did, has failed; the process goes its own way. */
+void command_fail_launching(ProcessHandle *handle, Error *error);
 void command_fail_gone(ProcessHandle *handle, Command *command);
 void command_cancel_starts(ProcessHandle *handle, ErrorCode code, const char *message);
 /* Look whether the active command is done in the state that was reached; begin the next. */
@@ -276,5 +299,7 @@ void launch_end_child(ProcessHandle *handle);
 void lifecycle_on_stored(ProcessHandle *handle);
 void lifecycle_on_placed(ProcessHandle *handle, int result);
 void lifecycle_on_report(ProcessHandle *handle);
+/* It asks for more time, from now on, for what it is at. */
+void lifecycle_extend_timeout(ProcessHandle *handle, uint64_t usec);
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status);
 void lifecycle_on_group_empty(ProcessHandle *handle);

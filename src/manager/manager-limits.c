@@ -6,6 +6,7 @@
 #include "core/target.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "manager/notify.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -229,6 +230,7 @@ static void freeze_one(Process *process, bool freeze, Error *error) {
                 return;
         }
         process_set_frozen(process, freeze);
+        notify_on_frozen(process->handle);
 }
 
 static int freeze_target(

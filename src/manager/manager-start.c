@@ -88,6 +88,7 @@ static void plan_copy(const ProcessPlan *plan, ProcessPlan *ret) {
                 .interpreter = g_strdup(plan->interpreter),
                 .program = g_strdup(plan->program),
                 .shell_command = plan->shell_command,
+                .is_node = plan->is_node,
                 .cwd = g_strdup(plan->cwd),
                 .out_log_path = g_strdup(plan->out_log_path),
                 .error_log_path = g_strdup(plan->error_log_path),
@@ -152,7 +153,8 @@ int checked_app_register(
 
 bool process_is_running(const Process *process) {
         return process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING ||
-               process->state == PROCESS_PREPARING || process->state == PROCESS_ONLINE;
+               process->state == PROCESS_PREPARING || process->state == PROCESS_STARTING ||
+               process->state == PROCESS_ONLINE;
 }
 
 static const Process *first_running(const GPtrArray *processes) {

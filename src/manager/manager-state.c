@@ -5,15 +5,19 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "manager/messages.h"
+#include "manager/notify.h"
 #include "manager/process-record.h"
+#include "platform/channel.h"
 #include "platform/fd-store.h"
 #include "platform/state-file.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define SLOTS_NAME "state-slots"
-#define BLOBS_NAME "state-blobs"
+#define SLOTS_NAME    "state-slots"
+#define BLOBS_NAME    "state-blobs"
+#define CHANNELS_NAME "channels"
 
 enum {
         MANAGER_SLOT = 0, /* the first that is taken of a new store */
@@ -47,6 +51,7 @@ struct SharedEnvironment {
 struct ManagerState {
         FdStore *fds;
         StateStore *store;
+        ChannelStore *channels;
         const char *folder; /* of files, where no service manager keeps our fds; NULL: not in files */
         bool restored;      /* there is something to be taken over */
         ManagerRecord own;
@@ -74,6 +79,7 @@ void manager_state_free(ManagerState *state, bool handed_over) {
                 }
                 fd_store_free(state->fds);
                 state_store_free(state->store);
+                channel_store_free(state->channels);
                 g_hash_table_unref(state->environments);
                 g_free(state);
         }
@@ -155,6 +161,26 @@ static int open_store(ManagerState *state) {
         return 0;
 }
 
+/* Without the state that they belong to they are nobody's. */
+static int open_channels(ManagerState *state) {
+        int fd = fd_store_take(state->fds, CHANNELS_NAME);
+
+        if (fd >= 0 && state->restored) {
+                int r = channel_store_new(fd, &state->channels);
+                if (r >= 0) {
+                        return 0;
+                }
+                (void) log_error_errno(r, "the channels that were kept cannot be gone on with: %m");
+        }
+        (void) close_fd(fd);
+        fd_store_remove(state->fds, CHANNELS_NAME);
+        int r = channel_store_new(-EBADF, &state->channels);
+        if (r >= 0) {
+                (void) fd_store_add(state->fds, CHANNELS_NAME, channel_store_get_fd(state->channels));
+        }
+        return r;
+}
+
 int manager_state_open(Manager *manager) {
         ManagerState *state = g_new0(ManagerState, 1);
 
@@ -165,7 +191,8 @@ int manager_state_open(Manager *manager) {
                 return r;
         }
         state->folder = fd_store_is_there(state->fds) ? NULL : manager->paths->runtime_dir;
-        return open_store(state);
+        r = open_store(state);
+        return r < 0 ? r : open_channels(state);
 }
 
 static bool put_bytes(StateStore *store, GBytes *bytes, StateBlob *ret) {
@@ -215,6 +242,8 @@ static bool renew_blobs(ManagerState *state, ProcessHandle *handle, SavedBlobs *
         }
         fresh.history = handle->saved.history;
         fresh.history_version = handle->saved.history_version;
+        fresh.report = handle->saved.report;
+        fresh.report_version = handle->saved.report_version;
         fresh.environment = share_environment(state, process->caller_env);
         if (!fresh.environment ||
             !put_bytes(state->store, record_encode_config(process->config), &fresh.config) ||
@@ -242,7 +271,22 @@ static void renew_history(ManagerState *state, ProcessHandle *handle, StateBlob 
         handle->saved.history_version = history_version(history);
 }
 
-static void drop_history(ManagerState *state, const StateBlob *blob) {
+/* The same for what it tells of itself. */
+static void renew_report(ManagerState *state, ProcessHandle *handle, StateBlob *ret_old) {
+        const SelfReport *report = &handle->process->report;
+        StateBlob fresh;
+
+        *ret_old = (StateBlob){ 0 };
+        if (report->version == handle->saved.report_version ||
+            !put_bytes(state->store, record_encode_report(report), &fresh)) {
+                return;
+        }
+        *ret_old = handle->saved.report;
+        handle->saved.report = fresh;
+        handle->saved.report_version = report->version;
+}
+
+static void drop_one(ManagerState *state, const StateBlob *blob) {
         if (blob->length > 0) {
                 state_store_drop_blob(state->store, blob);
         }
@@ -290,6 +334,11 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .exit_signal = process->exit_status.signal,
                 .exit_oom = process->exit_status.oom,
                 .oom_kills = handle->oom_kills,
+                .got_ready = handle->got_ready,
+                .said_ready = handle->said_ready,
+                .is_node = process->is_node,
+                .notify_generation = handle->notify_generation,
+                .watchdog_usec = handle->watchdog.timeout_usec,
                 .created_realtime_usec = process->created_realtime_usec,
                 .start_realtime_usec = process->start_realtime_usec,
                 .start_boottime_usec = process->start_boottime_usec,
@@ -307,6 +356,7 @@ static void fill_record(const ProcessHandle *handle, ProcessRecord *ret) {
                 .exited_boottime_usec = handle->exited_boottime_usec,
                 .backoff_usec = process->backoff_usec,
                 .history = handle->saved.history,
+                .report = handle->saved.report,
         };
         (void) g_strlcpy(ret->unique_id, process->unique_id, sizeof(ret->unique_id));
         (void) g_strlcpy(ret->unit, process->unit, sizeof(ret->unit));
@@ -340,22 +390,54 @@ void manager_state_hand_over(Manager *manager) {
         save_manager(manager);
 }
 
-static char *pidfd_name(const ProcessHandle *handle) {
-        return g_strdup_printf("p%" PRIu32, handle->process->id);
+/* Names of what is kept of a process: p its main process, c its channel, n its notify socket. */
+static char *kept_name(const ProcessHandle *handle, char kind) {
+        return g_strdup_printf("%c%" PRIu32, kind, handle->process->id);
 }
 
-static void drop_pidfd(ProcessHandle *handle) {
-        if (handle->pidfd_kept) {
-                g_autofree char *name = pidfd_name(handle);
+static void drop_kept(ProcessHandle *handle, char kind, bool *kept) {
+        if (*kept) {
+                g_autofree char *name = kept_name(handle, kind);
                 fd_store_remove(handle->manager->state->fds, name);
-                handle->pidfd_kept = false;
+                *kept = false;
         }
+}
+
+static void drop_ended(ProcessHandle *handle) {
+        if (!handle->main_alive) {
+                drop_kept(handle, 'p', &handle->pidfd_kept);
+        }
+        if (!handle->channel) {
+                drop_kept(handle, 'c', &handle->channel_kept);
+        }
+        if (!handle->notify) {
+                drop_kept(handle, 'n', &handle->notify_kept);
+        }
+}
+
+ChannelStore *manager_state_channels(const ManagerState *state) {
+        return state->channels;
+}
+
+static void keep(ProcessHandle *handle, char kind, int fd, bool *kept) {
+        g_autofree char *name = kept_name(handle, kind);
+
+        *kept = true;
+        (void) fd_store_add(handle->manager->state->fds, name, fd);
+}
+
+void manager_state_keep_channel(ProcessHandle *handle) {
+        keep(handle, 'c', channel_get_fd(handle->channel), &handle->channel_kept);
+}
+
+void manager_state_keep_notify(ProcessHandle *handle) {
+        keep(handle, 'n', notify_socket_get_fd(handle->notify), &handle->notify_kept);
 }
 
 void manager_state_save(ProcessHandle *handle) {
         ManagerState *state = handle->manager->state;
         ProcessRecord record;
-        StateBlob old_history;
+        StateBlob old_history, old_report;
         SavedBlobs old;
 
         if (handle->manager->detached) {
@@ -374,14 +456,14 @@ void manager_state_save(ProcessHandle *handle) {
                 return;
         }
         renew_history(state, handle, &old_history);
+        renew_report(state, handle, &old_report);
         fill_record(handle, &record);
         state_store_write(state->store, handle->slot, &record, sizeof(record));
         drop_blobs(state, &old);
-        drop_history(state, &old_history);
+        drop_one(state, &old_history);
+        drop_one(state, &old_report);
         save_manager(handle->manager);
-        if (!handle->main_alive) {
-                drop_pidfd(handle);
-        }
+        drop_ended(handle);
 }
 
 void manager_state_forget(ProcessHandle *handle) {
@@ -390,17 +472,17 @@ void manager_state_forget(ProcessHandle *handle) {
         if (handle->has_slot && !handle->manager->detached) {
                 state_store_clear(state->store, handle->slot);
                 handle->has_slot = false;
-                drop_history(state, &handle->saved.history);
+                drop_one(state, &handle->saved.history);
+                drop_one(state, &handle->saved.report);
                 drop_blobs(state, &handle->saved);
-                drop_pidfd(handle);
+                drop_kept(handle, 'p', &handle->pidfd_kept);
+                drop_kept(handle, 'c', &handle->channel_kept);
+                drop_kept(handle, 'n', &handle->notify_kept);
         }
 }
 
 void manager_state_keep_pidfd(ProcessHandle *handle) {
-        g_autofree char *name = pidfd_name(handle);
-
-        handle->pidfd_kept = true;
-        (void) fd_store_add(handle->manager->state->fds, name, handle->child.pidfd);
+        keep(handle, 'p', handle->child.pidfd, &handle->pidfd_kept);
 }
 
 int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata)) {
@@ -451,6 +533,7 @@ static void take_blobs_over(ManagerState *state, ProcessHandle *handle, const Pr
                 .config = record->config,
                 .plan = record->plan,
                 .history = record->history,
+                .report = record->report,
                 .history_version = history_version(handle->process->history),
         };
 }
@@ -482,6 +565,14 @@ static void restore_history(const StateStore *store, const ProcessRecord *record
         }
 }
 
+static void restore_report(const StateStore *store, const ProcessRecord *record, Process *process) {
+        const void *bytes = record->report.length > 0 ? state_store_get_blob(store, &record->report) : NULL;
+
+        if (bytes && !record_decode_report(bytes, record->report.length, &process->report)) {
+                log_warning("what process %" PRIu32 " told of itself is broken", record->id);
+        }
+}
+
 /* A process of the record in the registry; NULL if the record is broken. */
 static ProcessHandle *rebuild(Manager *manager, const LoadedRecord *loaded) {
         const ProcessRecord *record = &loaded->record;
@@ -497,11 +588,13 @@ static ProcessHandle *rebuild(Manager *manager, const LoadedRecord *loaded) {
         }
         Process *process = registry_add_restored(
                         manager->registry, record->id, record->unique_id, record->owner, record->instance);
+        plan.is_node = record->is_node;
         process_configure(process, config, environment, &plan);
         process_restore(process, &facts);
         process_set_group(process, record->unit, record->control_group);
         process_take_reason(process, g_strdup(record->reason));
         restore_history(manager->state->store, record, process);
+        restore_report(manager->state->store, record, process);
         process->handle = process_handle_new(manager, process);
         process->handle->launched = record->launched;
         process->handle->has_slot = true;
@@ -518,6 +611,9 @@ static void claim_blobs(StateStore *store, const ProcessRecord *record) {
         if (record->history.length > 0) {
                 (void) state_store_claim_blob(store, &record->history);
         }
+        if (record->report.length > 0) {
+                (void) state_store_claim_blob(store, &record->report);
+        }
 }
 
 static void drop_claimed_blobs(StateStore *store, const ProcessRecord *record) {
@@ -525,6 +621,9 @@ static void drop_claimed_blobs(StateStore *store, const ProcessRecord *record) {
         state_store_drop_blob(store, &record->plan);
         if (record->history.length > 0) {
                 state_store_drop_blob(store, &record->history);
+        }
+        if (record->report.length > 0) {
+                state_store_drop_blob(store, &record->report);
         }
         /* The environment may be another's too. */
 }
@@ -552,17 +651,37 @@ static GPtrArray *read_records(Manager *manager) {
         return records;
 }
 
+static int take_kept(ProcessHandle *handle, char kind, bool *kept) {
+        g_autofree char *name = kept_name(handle, kind);
+        int fd = fd_store_take(handle->manager->state->fds, name);
+
+        *kept = fd >= 0;
+        return fd;
+}
+
 /* The pidfd of the main process; not one whose end was written down, or of a child whose start was not. */
 static int take_pidfd(ProcessHandle *handle, const ProcessRecord *record) {
-        g_autofree char *name = pidfd_name(handle);
-        int pidfd = fd_store_take(handle->manager->state->fds, name);
+        int pidfd = take_kept(handle, 'p', &handle->pidfd_kept);
 
-        handle->pidfd_kept = pidfd >= 0;
         if (record->pid == 0) {
-                drop_pidfd(handle);
+                drop_kept(handle, 'p', &handle->pidfd_kept);
                 pidfd = close_fd(pidfd);
         }
         return pidfd;
+}
+
+/* Of a process that runs: else nobody is at its other end who matters. */
+static void adopt_conversation(ProcessHandle *handle) {
+        int channel_fd = take_kept(handle, 'c', &handle->channel_kept);
+        int notify_fd = take_kept(handle, 'n', &handle->notify_kept);
+
+        if (handle->main_alive && handle->phase == PHASE_MAIN) {
+                messages_adopt(handle, channel_fd);
+                notify_adopt(handle, notify_fd);
+                return;
+        }
+        (void) close_fd(channel_fd);
+        (void) close_fd(notify_fd);
 }
 
 void manager_state_restore(Manager *manager) {
@@ -587,6 +706,9 @@ void manager_state_restore(Manager *manager) {
                 lifecycle_adopt(handle, &loaded->record, take_pidfd(handle, &loaded->record));
                 /* It may have been deleted by that. */
                 Process *process = registry_get(manager->registry, loaded->record.id);
+                if (process) {
+                        adopt_conversation(process->handle);
+                }
                 if (process && end) { /* what was declared stays */
                         command_submit_and_invalidate(handle, command_new(COMMAND_STOP, NULL));
                 } else if (process) {
@@ -627,6 +749,7 @@ int manager_state_check_program(
 void manager_state_add_fds(const ManagerState *state, Handover *handover) {
         handover_take(handover, SLOTS_NAME, state_store_take_slots_fd(state->store));
         handover_take(handover, BLOBS_NAME, state_store_take_blobs_fd(state->store));
+        handover_take(handover, CHANNELS_NAME, channel_store_take_fd(state->channels));
 }
 
 static int check_record(const StateStore *store, const ProcessRecord *record) {

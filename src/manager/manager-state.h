@@ -46,5 +46,14 @@ void manager_state_forget(ProcessHandle *handle);
  * learns of it by the pidfd. */
 void manager_state_keep_pidfd(ProcessHandle *handle);
 
+/* The buffers of all channels. */
+struct ChannelStore *manager_state_channels(const ManagerState *state);
+
+/* Keep our end of its channel, until its end is written down. */
+void manager_state_keep_channel(ProcessHandle *handle);
+
+/* The same for the socket that it tells of itself by. */
+void manager_state_keep_notify(ProcessHandle *handle);
+
 /* Called back when all that was given away is in safe hands: 1 = at once. */
 int manager_state_barrier(ProcessHandle *handle, void (*on_passed)(void *userdata));

@@ -10,6 +10,7 @@
 #include "core/start-backoff.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "manager/notify.h"
 #include "platform/cgroup.h"
 
 #include <inttypes.h>
@@ -22,9 +23,11 @@
 
 const char *process_event_to_name(ProcessEventKind kind) {
         static const char *const names[_PROCESS_EVENT_MAX] = {
-                [EVENT_START] = "start", [EVENT_ONLINE] = "online",   [EVENT_EXIT] = "exit",
-                [EVENT_STOP] = "stop",   [EVENT_RESTART] = "restart", [EVENT_DELETE] = "delete",
-                [EVENT_OOM] = "oom",
+                [EVENT_START] = "start",       [EVENT_ONLINE] = "online",
+                [EVENT_EXIT] = "exit",         [EVENT_STOP] = "stop",
+                [EVENT_RESTART] = "restart",   [EVENT_DELETE] = "delete",
+                [EVENT_OOM] = "oom",           [EVENT_READY_TIMEOUT] = "ready-timeout",
+                [EVENT_WATCHDOG] = "watchdog",
         };
         return names[kind];
 }
@@ -122,13 +125,17 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         /* Names of scopes must not meet those that an earlier supervisor left. */
         manager->generation = now_realtime_usec() / USEC_PER_MSEC;
         raise_fd_limit(manager);
-        int r = manager_state_open(manager);
+        int r = notify_prepare(manager);
+        if (r >= 0) {
+                r = manager_state_open(manager);
+        }
         if (r >= 0) {
                 wait_before_start(manager_state_count_start(manager));
                 r = open_isolation(manager, options);
         }
         if (r >= 0) {
                 manager_state_restore(manager);
+                notify_sweep(manager);
         }
         if (r < 0) {
                 manager_free(manager);
@@ -146,6 +153,7 @@ void manager_free(Manager *manager) {
         for (size_t i = 0; manager->registry && i < registry_count(manager->registry); i++) {
                 process_handle_free(registry_at(manager->registry, i)->handle);
         }
+        notify_end();
         registry_free(manager->registry);
         isolation_free(manager->isolation);
         manager_reexec_free(manager);

@@ -24,6 +24,8 @@ typedef enum ProcessEventKind {
         EVENT_RESTART,
         EVENT_DELETE,
         EVENT_OOM, /* the kernel ended something of it for want of memory */
+        EVENT_READY_TIMEOUT,
+        EVENT_WATCHDOG, /* no sign of life in time */
         _PROCESS_EVENT_MAX,
 } ProcessEventKind;
 
@@ -35,6 +37,12 @@ typedef struct ManagerObserver {
         void (*added)(void *userdata, Process *process);
         void (*changed)(void *userdata, Process *process, unsigned changes);
         void (*event)(void *userdata, Process *process, ProcessEventKind kind, bool manually);
+        /* A child of the process said something: see publish.h. */
+        void (*message)(void *userdata,
+                        Process *process,
+                        const char *type,
+                        const char *data,
+                        size_t data_length);
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
@@ -143,6 +151,57 @@ int manager_delete(
                 const char *target,
                 Operation **ret,
                 Error *error);
+/* What each process of a Trigger answered, in the order of their answers. */
+typedef struct ActionAnswer {
+        uint32_t id;
+        ErrorCode error;
+        char *text; /* of ERROR_NONE the JSON text of what the action returned ("": it was not waited for),
+                     * else what is wrong */
+} ActionAnswer;
+
+typedef struct ActionAnswers {
+        unsigned n_ref;
+        GArray *items; /* of ActionAnswer */
+} ActionAnswers;
+
+ActionAnswers *action_answers_new(void);
+ActionAnswers *action_answers_ref(ActionAnswers *answers);
+void action_answers_unref(ActionAnswers *answers);
+
+/* Have each process perform an action; params "": none. The answers are filled until the handler is called.
+ * Option timeout: of each answer. */
+int manager_trigger(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *action,
+                const char *params,
+                ActionAnswers *answers,
+                Operation **ret,
+                Error *error);
+
+/* Send one JSON value to each process over its channel: InvalidData for what is no JSON or is of Node's own
+ * (NODE_*). */
+int manager_send_message(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *json,
+                Operation **ret,
+                Error *error);
+
+/* {"id","type","topic":true,"data"} to one process; data is JSON text. */
+int manager_send_data(
+                Manager *manager,
+                const Caller *caller,
+                uint32_t id,
+                const char *type,
+                const char *data,
+                Error *error);
+
+/* One line to the standard input of a process. */
+int manager_send_line(Manager *manager, const Caller *caller, uint32_t id, const char *line, Error *error);
+
 int manager_send_signal(
                 Manager *manager,
                 const ManagerCall *call,

@@ -8,6 +8,7 @@
 
 #define CONFIG_TYPE  "a{sv}"
 #define HISTORY_TYPE "a(utiitbuayay)"
+#define REPORT_TYPE  "v"
 #define PLAN_TYPE    "(ayayaybayayayayay)"
 
 static GVariant *value_to_variant(const Value *value) {
@@ -220,6 +221,24 @@ bool record_decode_history(const void *bytes, size_t size, History *history) {
                 entry.asked = asked;
                 history_add(history, &entry);
         }
+        return true;
+}
+
+GBytes *record_encode_report(const SelfReport *report) {
+        g_autoptr(Value) value = self_report_to_value(report);
+
+        return variant_to_bytes(g_variant_new_variant(value_to_variant(value)));
+}
+
+bool record_decode_report(const void *bytes, size_t size, SelfReport *report) {
+        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, REPORT_TYPE);
+
+        if (!variant) {
+                return false;
+        }
+        g_autoptr(GVariant) inner = g_variant_get_variant(variant);
+        g_autoptr(Value) value = variant_to_value(inner, 0);
+        self_report_take_value(report, value);
         return true;
 }
 

@@ -33,8 +33,13 @@ struct ProcessRecord {
         uint64_t exited_boottime_usec;
         uint64_t backoff_usec;
         StateBlob history;
-        uint32_t presumed;  /* adopted on its way to execve(): launched, as it seems */
-        uint32_t exit_oom;  /* of the exit status */
+        uint32_t presumed; /* adopted on its way to execve(): launched, as it seems */
+        uint32_t exit_oom; /* of the exit status */
+        uint32_t got_ready, said_ready;
+        uint32_t is_node;
+        StateBlob report;
+        uint64_t notify_generation;
+        uint64_t watchdog_usec;
         uint64_t oom_kills; /* that were told, of this launch */
 };
 static_assert(sizeof(ProcessRecord) <= STATE_SLOT_BYTES, "a record fits its slot");
@@ -54,5 +59,7 @@ GBytes *record_encode_environment(const Environment *environment);
 Environment *record_decode_environment(const void *bytes, size_t size);
 GBytes *record_encode_history(const History *history);
 bool record_decode_history(const void *bytes, size_t size, History *history);
+GBytes *record_encode_report(const SelfReport *report);
+bool record_decode_report(const void *bytes, size_t size, SelfReport *report);
 GBytes *record_encode_plan(const Process *process);
 bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret);

@@ -6,6 +6,7 @@
 
 #include "platform/exec-credentials.h"
 #include "platform/exec-environment.h"
+#include "platform/stdin-line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,16 +23,36 @@ enum {
         FOLDER_MODE = 0777,
 };
 
-static void close_all_but(int a, int b) {
+static void close_all_but(unsigned first, int a, int b) {
         unsigned low = (unsigned) (a < b ? a : b), high = (unsigned) (a < b ? b : a);
 
-        if (low > 3) {
-                (void) syscall(SYS_close_range, 3U, low - 1, 0U);
+        if (low > first) {
+                (void) syscall(SYS_close_range, first, low - 1, 0U);
         }
         if (high > low + 1) {
                 (void) syscall(SYS_close_range, low + 1, high - 1, 0U);
         }
         (void) syscall(SYS_close_range, high + 1, ~0U, 0U);
+}
+
+static int move_out_of_the_way(int fd) {
+        return fd == EXEC_CHANNEL_FD ? fcntl(fd, F_DUPFD_CLOEXEC, EXEC_CHANNEL_FD + 1) : fd;
+}
+
+/* What is inherited: the standard streams, and the channel in its place. */
+static void keep_fds(const ExecPlan *plan, int *gate_fd, int *result_fd) {
+        if (plan->channel_fd <= 0) {
+                close_all_but(EXEC_CHANNEL_FD, *gate_fd, *result_fd);
+                return;
+        }
+        *gate_fd = move_out_of_the_way(*gate_fd);
+        *result_fd = move_out_of_the_way(*result_fd);
+        if (plan->channel_fd == EXEC_CHANNEL_FD) {
+                (void) fcntl(EXEC_CHANNEL_FD, F_SETFD, 0);
+        } else {
+                (void) dup2(plan->channel_fd, EXEC_CHANNEL_FD);
+        }
+        close_all_but(EXEC_CHANNEL_FD + 1, *gate_fd, *result_fd);
 }
 
 static void reset_signals(void) {
@@ -101,7 +122,7 @@ static int move_up(int fd) {
 }
 
 static void open_streams(const ExecPlan *plan, int result_fd) {
-        int null_fd = move_up(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        int in_fd = move_up(plan->stdin_pipe ? stdin_pipe_open() : open("/dev/null", O_RDONLY | O_CLOEXEC));
         int out_fd = move_up(open_log(plan->out_path));
         if (out_fd < 0) {
                 fail(result_fd, EXEC_STAGE_OUT_FILE, -out_fd);
@@ -111,7 +132,7 @@ static void open_streams(const ExecPlan *plan, int result_fd) {
         if (error_fd < 0) {
                 fail(result_fd, EXEC_STAGE_ERROR_FILE, -error_fd);
         }
-        if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+        if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
             dup2(error_fd, STDERR_FILENO) < 0) {
                 fail(result_fd, EXEC_STAGE_OUT_FILE, errno);
         }
@@ -171,7 +192,7 @@ _Noreturn void exec_child_run(const ExecPlan *plan, int gate_fd, int result_fd) 
 
         (void) setsid();
         reset_signals();
-        close_all_but(gate_fd, result_fd);
+        keep_fds(plan, &gate_fd, &result_fd);
         if (!wait_at_gate(gate_fd)) {
                 _exit(EXEC_GATE_CLOSED_STATUS);
         }

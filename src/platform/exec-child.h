@@ -39,6 +39,7 @@ typedef struct ExecReport {
 enum {
         EXEC_NOT_REGULAR = CHILD_NOT_REGULAR,
         EXEC_CREDENTIAL_BYTES_MAX = 1024 * 1024,
+        EXEC_CHANNEL_FD = 3,           /* Node lets no child of its own have the low ones */
         EXEC_GATE_CLOSED_STATUS = 219, /* of a child that was never let through, for whoever adopted it */
 };
 
@@ -71,6 +72,8 @@ typedef struct ExecPlan {
         const char *out_path;   /* NULL: /dev/null */
         const char *error_path; /* NULL: /dev/null */
         const char *pid_path;   /* NULL: none */
+        int channel_fd;         /* becomes EXEC_CHANNEL_FD; 0 or negative: none */
+        bool stdin_pipe;        /* see stdin-line.h; false: /dev/null */
         const ExecUser *user;   /* NULL: stay who we are */
         struct rlimit nofile;   /* what the supervisor had before it raised its own */
         const ExecLimit *limits;

@@ -21,7 +21,7 @@ static bool is_gone_input(ProcessInput input) {
 
 static void perform(Model *model, unsigned actions, ProcessInput input) {
         unsigned arms = actions & (ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER |
-                                   ACTION_ARM_LAUNCH_TIMER | ACTION_ARM_HOOK_TIMER);
+                                   ACTION_ARM_LAUNCH_TIMER | ACTION_ARM_HOOK_TIMER | ACTION_ARM_READY_TIMER);
 
         if (is_gone_input(input)) {
                 model->child = model->opened = false;

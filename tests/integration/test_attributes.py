@@ -427,7 +427,7 @@ class Others(harness.Case):
 
     def test_not_supported_is_refused_by_name(self):
         for name, value in (('watch', True), ('cron_restart', '* * * * *'), ('instances', 4), ('instances', 'max'),
-                            ('exec_mode', 'cluster'), ('max_memory_restart', '200M'), ('wait_ready', True),
+                            ('exec_mode', 'cluster'), ('max_memory_restart', '200M'), ('disable_logs', True),
                             ('uid', 'root'), ('log_max_size', '1G'), ('log_date_format', 'YYYY')):
             with self.subTest(name):
                 self.assert_dbus_error('NotSupported', self.start_app, mentions=name, **{name: value})
@@ -435,7 +435,7 @@ class Others(harness.Case):
 
     def test_off_values_are_taken(self):
         path = self.start_app(watch=False, cron_restart=0, instances=1, exec_mode='fork', max_memory_restart=0,
-                              wait_ready=False, ignore_watch=[], log_date_format='')
+                              disable_logs=False, ignore_watch=[], log_date_format='')
         self.assertEqual(self.client.property(path, 'Status'), 'online')
 
     def test_kept_attributes_are_told_back(self):

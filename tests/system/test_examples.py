@@ -100,16 +100,44 @@ class Examples(booted.Case):
     def test_python_follows_on_the_socket(self):
         self.check_follower(['./list.py', '--socket'])
 
-    @unittest.skipUnless(shutil.which('node'), 'Node is not installed')
-    def test_c(self):
+    def compile_example(self, name):
         # the library of a build with sanitizers wants their runtime in the program
         sanitize = '-fsanitize=address,undefined' if booted.SANITIZED else ''
-        self.run_example('sh', '-c', f'cc -Wall -Werror {sanitize} control.c -o control '
+        self.run_example('sh', '-c', f'cc -Wall -Werror {sanitize} {name}.c -o {name} '
                          '$(pkg-config --cflags --libs libpm2)')
+
+    @unittest.skipUnless(shutil.which('node'), 'Node is not installed')
+    def test_c(self):
+        self.compile_example('control')
         output = self.run_example('./control')
         self.assertRegex(output, r'0 +api +online +pid \d+, 0 restarts\n0 +api +online +pid \d+, 1 restarts')
         self.tester.run('pm2ctl', 'delete', 'api')
         self.assert_nothing_left()
+
+    def check_sender(self, *command):
+        """It prints what the action returned, and the app has got its message."""
+        path, = self.client.start(os.path.join(self.folder, 'pm2-app.js'), wait_ready=True, listen_timeout=60000)
+        pid = self.client.property(path, 'Pid')
+        output = self.run_example(*command)
+        self.assertRegex(output, rf'\bpong\W+{pid}\b')
+        log = self.client.property(path, 'OutLogPath')
+        wait_until(lambda: re.search(r'got .*"some":"data".*\ngot "ping"\n', booted.read_file(log)), 'it has got both')
+        self.client.delete('all')
+        self.assert_nothing_left()
+        return output
+
+    @unittest.skipUnless(shutil.which('node'), 'Node is not installed')
+    def test_c_sends(self):
+        self.compile_example('send')
+        self.assertRegex(self.check_sender('./send', '0'), r'process:msg .*"data":\{"success":true\}')
+
+    @unittest.skipUnless(HAS_GI and shutil.which('node'), 'python3-gi or Node is not installed')
+    def test_python_sends(self):
+        self.check_sender('./send.py', 'pm2-app')
+
+    @unittest.skipUnless(shutil.which('gjs') and shutil.which('node'), 'gjs or Node is not installed')
+    def test_gjs_sends(self):
+        self.check_sender('gjs', '-m', 'send.js', 'pm2-app')
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 
 import json
 import os
+import select
 import shutil
 import stat
 import subprocess
@@ -113,6 +114,31 @@ class TwoUsers(SystemCase):
         self.client.delete('mine')
         self.assertEqual(self.bus_client(self.tester).list(), [])
 
+    def test_message_bus(self):
+        """Each user reads of their own processes alone, whatever is asked for, and root of all."""
+        self.instance.start()
+        readers = {}
+        for user, targets in ((self.root, ('all',)), (self.tester, ('all', 'of-second')), (self.second, ('all', 'id:0'))):
+            for target in targets:
+                client = self.bus_client(user)
+                client.manager_call('OpenBus', 'a{sv}', booted.options(target=target))
+                readers[user.name, target] = client.fds.pop()
+                self.addCleanup(os.close, readers[user.name, target])
+            client.manager_call('Subscribe')
+        for user in (self.tester, self.second):
+            self.start(user, f'of-{user.name}')
+        self.client.delete('all')
+
+        def names(fd):
+            os.set_blocking(fd, False)
+            lines = os.read(fd, 1 << 16).decode().splitlines() if select.select([fd], [], [], 0)[0] else []
+            return {json.loads(line)['process']['name'] for line in lines}
+
+        self.assertEqual({key: names(fd) for key, fd in readers.items()},
+                         {('root', 'all'): {'of-tester', 'of-second'},
+                          ('tester', 'all'): {'of-tester'}, ('tester', 'of-second'): set(),
+                          ('second', 'all'): {'of-second'}, ('second', 'id:0'): set()})
+
     def test_the_same_name_twice(self):
         """Names are each user's own."""
         mine, other = self.start(self.tester, 'web'), self.start(self.second, 'web')
@@ -182,6 +208,9 @@ class TwoUsers(SystemCase):
     def test_objects_tell_strangers_nothing_private(self):
         canary = 'canary-4712'
         self.start(self.tester, 'quiet', (self.sleeper(), canary), environment={'SECRET': canary})
+        speaker = self.script('speaker', f'#!/bin/sh\nsystemd-notify --status={canary}\nexec sleep 1000\n')
+        path = self.start(self.tester, 'speaker', (speaker,), notify='systemd')
+        self.private_client(self.tester).wait_property(path, 'StatusText', canary)
         other = self.bus_client(self.second)
         self.assertNotIn(canary, repr(other.managed_objects()))
         self.assertNotIn(canary, repr(other.list()))

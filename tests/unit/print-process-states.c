@@ -22,6 +22,8 @@ static const struct {
         { ACTION_ARM_KILL_TIMER, "arm kill timer" },
         { ACTION_ARM_RESTART_TIMER, "arm restart timer" },
         { ACTION_ARM_LAUNCH_TIMER, "arm launch timer" },
+        { ACTION_ARM_HOOK_TIMER, "arm hook timer" },
+        { ACTION_ARM_READY_TIMER, "arm ready timer" },
         { ACTION_DISARM_TIMER, "disarm timer" },
 };
 

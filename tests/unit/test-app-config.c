@@ -158,6 +158,12 @@ static const struct {
         { ATTRIBUTE_PERCENT, "s:", NULL },
         { ATTRIBUTE_PERCENT, "true", NULL },
         { ATTRIBUTE_PERCENT, "[]", NULL },
+        { ATTRIBUTE_WORD, "s:", NULL },
+        { ATTRIBUTE_WORD, "s:AUTO", NULL },
+        { ATTRIBUTE_WORD, "s:auto none", NULL },
+        { ATTRIBUTE_WORD, "i:0", NULL },
+        { ATTRIBUTE_WORD, "true", NULL },
+        { ATTRIBUTE_WORD, "[]", NULL },
         { ATTRIBUTE_SCORE, "i:-1000", "i:-1000" },
         { ATTRIBUTE_SCORE, "i:0", "i:0" },
         { ATTRIBUTE_SCORE, "s:1000", "i:1000" },
@@ -273,6 +279,12 @@ static const char *const defaults[][2] = {
         { "pre_start_timeout", "i:90000" },
         { "post_stop", "null" },
         { "post_stop_timeout", "i:90000" },
+        { "wait_ready", "false" },
+        { "listen_timeout", "i:3000" },
+        { "ready_timeout_action", "s:fail" },
+        { "notify", "s:auto" },
+        { "watchdog", "i:0" },
+        { "shutdown_with_message", "false" },
         { "out_file", "null" },
         { "error_file", "null" },
         { "pid_file", "null" },
@@ -400,8 +412,26 @@ static void test_samples(void) {
         }
         for (size_t i = 0; i < n_attributes; i++) {
                 AttributeType type = attributes[i].type;
-                g_assert_true(taken[type] > 0 || type == ATTRIBUTE_OFF);
+                g_assert_true(taken[type] > 0 || type == ATTRIBUTE_OFF || type == ATTRIBUTE_WORD);
                 g_assert_true(refused[type] > 0 || type == ATTRIBUTE_OFF || type == ATTRIBUTE_KEPT);
+        }
+}
+
+/* Each of the words of a row, and no part of one. */
+static void test_words(void) {
+        for (size_t i = 0; i < n_attributes; i++) {
+                if (attributes[i].type != ATTRIBUTE_WORD) {
+                        continue;
+                }
+                g_auto(GStrv) words = g_strsplit(attributes[i].words, " ", -1);
+                g_assert_true(g_strv_contains((const char *const *) words, attributes[i].fallback));
+                for (char **word = words; *word; word++) {
+                        g_autoptr(Value) value = value_new_string(*word);
+                        g_autoptr(Value) part = value_new_string(*word + 1);
+                        g_autofree char *expected = g_strconcat("s:", *word, NULL);
+                        assert_taken(&attributes[i], value, expected);
+                        assert_refused(&attributes[i], part);
+                }
         }
 }
 
@@ -467,15 +497,15 @@ static void test_off_values(void) {
                 { "uid", "i:0", false },
                 { "uid", "s:root", false },
                 { "user", "s:root", false },
-                { "wait_ready", "false", true },
-                { "wait_ready", "true", false },
-                { "waitReady", "true", false },
+                { "disable_logs", "false", true },
+                { "disable_logs", "true", false },
+                { "disableLogs", "true", false },
                 { "watch_options", "{}", true },
                 { "time", "false", true },
                 { "log_date_format", "s:", true },
                 { "log_date_format", "s:YYYY", false },
-                { "listen_timeout", "i:0", true },
-                { "listen_timeout", "i:8000", false },
+                { "reload_timeout", "i:0", true },
+                { "reload_timeout", "i:8000", false },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(examples); i++) {
@@ -622,6 +652,7 @@ int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/app-config/defaults", test_defaults);
         g_test_add_func("/core/app-config/samples", test_samples);
+        g_test_add_func("/core/app-config/words", test_words);
         g_test_add_func("/core/app-config/not-supported", test_not_supported);
         g_test_add_func("/core/app-config/off-values", test_off_values);
         g_test_add_func("/core/app-config/kept", test_kept);

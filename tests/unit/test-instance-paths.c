@@ -76,6 +76,8 @@ static void test_cases(void) {
                 g_autofree char *pids = g_build_filename(cases[i].state, "pids", NULL);
                 g_assert_cmpstr(paths.log_dir, ==, logs);
                 g_assert_cmpstr(paths.pid_dir, ==, pids);
+                g_autofree char *sockets = g_build_filename(cases[i].runtime, "notify", NULL);
+                g_assert_cmpstr(paths.notify_dir, ==, sockets);
                 instance_paths_done(&paths);
                 g_assert_null(paths.state_dir);
                 g_assert_null(paths.socket_path);
@@ -139,6 +141,7 @@ static void test_system(void) {
         g_assert_cmpstr(paths.socket_path, ==, "/run/pm2/bus");
         g_assert_cmpstr(paths.lock_path, ==, "/var/lib/pm2/lock");
         g_assert_cmpstr(paths.log_dir, ==, "/var/log/pm2");
+        g_assert_cmpstr(paths.notify_dir, ==, "/run/pm2/notify");
         instance_paths_done(&paths);
 }
 

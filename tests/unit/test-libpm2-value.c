@@ -148,7 +148,7 @@ static void test_depth(void) {
                 inner = outer;
         }
         g_assert_cmpint(r, ==, -ELOOP);
-        g_assert_cmpuint(levels, ==, VALUE_DEPTH_MAX);
+        g_assert_cmpuint(levels, ==, VALUE_NESTED_MAX);
         g_assert_cmpint(pm2_value_copy(inner, &copy), ==, 0);
         (void) pm2_value_free(inner);
         (void) pm2_value_free(copy);

@@ -99,6 +99,7 @@ static const char *const samples[_ATTRIBUTE_TYPE_MAX][12] = {
                                  "s:1h 3us",
                                  "d:86399999.999",
                                  "i:86400000" },
+        [ATTRIBUTE_WORD] = { "s:online", "s:systemd", "s:node" },
         [ATTRIBUTE_SIGNAL] = { "s:SIGTERM", "s:SIGRTMIN+3", "s:SIGRTMAX", "i:1" },
         [ATTRIBUTE_STRINGS] = { "[]", "a:", "a:a||b c|-x|", "a:\"|'|\\", "a:\xff\xfe|\x01\n\t" },
         [ATTRIBUTE_PATHS] = { "[]", "a:-/x y|z", "s:.env" },

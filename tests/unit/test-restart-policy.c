@@ -28,19 +28,21 @@ static AppConfig *config_set(const char *const settings[][2]) {
 }
 
 /* An exit of the one or other kind. */
-static RestartFacts facts_of(uint32_t before, bool launched, uint64_t uptime_usec) {
+static RestartFacts facts_of(uint32_t before, bool launched, bool ready, uint64_t uptime_usec) {
         return (RestartFacts){
                 .launched = launched,
+                .ready = ready,
                 .exit_status = { .code = launched ? 1 : -1 },
                 .uptime_usec = uptime_usec,
                 .unstable_restarts = before,
         };
 }
 
-static void check(const AppConfig *config, uint32_t before, bool launched, uint64_t uptime_usec) {
-        const RestartFacts facts = facts_of(before, launched, uptime_usec);
+static void check(
+                const AppConfig *config, uint32_t before, bool launched, bool ready, uint64_t uptime_usec) {
+        const RestartFacts facts = facts_of(before, launched, ready, uptime_usec);
         RestartDecision decision = restart_policy_decide(config, &facts);
-        bool stable = launched && uptime_usec >= config->min_uptime_usec;
+        bool stable = launched && ready && uptime_usec >= config->min_uptime_usec;
 
         /* An exit after min_uptime ends the row; another makes it one longer. */
         g_assert_cmpuint(decision.unstable_restarts, ==, stable ? 0 : before + 1);
@@ -62,8 +64,9 @@ static void test_exhaustive(void) {
                                                 config_of(autorestart, max_restarts, min_uptime);
                                 for (uint32_t before = 0; before < 8; before++) {
                                         for (uint64_t uptime = 0; uptime < 5; uptime++) {
-                                                check(config, before, false, uptime);
-                                                check(config, before, true, uptime);
+                                                check(config, before, false, false, uptime);
+                                                check(config, before, true, false, uptime);
+                                                check(config, before, true, true, uptime);
                                         }
                                 }
                         }
@@ -84,6 +87,7 @@ typedef struct Life {
 static bool live(Life *life, uint64_t uptime_usec, ExitStatus status) {
         const RestartFacts facts = {
                 .launched = true,
+                .ready = true,
                 .exit_status = status,
                 .uptime_usec = uptime_usec,
                 .unstable_restarts = life->unstable_restarts,
@@ -135,11 +139,11 @@ static void test_stable_exit_ends_the_row(void) {
 /* The defaults are PM2's: 16 unstable exits, each within a second. */
 static void test_defaults(void) {
         g_autoptr(AppConfig) config = app_config_new();
-        RestartFacts facts = facts_of(0, true, SEC - 1);
+        RestartFacts facts = facts_of(0, true, true, SEC - 1);
 
         g_assert_cmpuint(starts_until_given_up(config), ==, 16);
         g_assert_cmpuint(restart_policy_decide(config, &facts).unstable_restarts, ==, 1);
-        facts = facts_of(7, true, SEC);
+        facts = facts_of(7, true, true, SEC);
         g_assert_cmpuint(restart_policy_decide(config, &facts).unstable_restarts, ==, 0);
 }
 

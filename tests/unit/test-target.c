@@ -247,6 +247,47 @@ static void test_messages(void) {
         g_assert_cmpint(target_resolve(registry, &user, "/(/", &found, NULL), ==, -ECANCELED);
 }
 
+/* What is kept means the same whatever else there is: a word is name, namespace and id at once. */
+static void test_kept(void) {
+        static const struct {
+                const char *target, *expected;
+        } cases[] = {
+                { "all", "0 1 2 3 4 5 6 7 8 9 10" },
+                { "api", "0 1 7" },
+                { "web", "0 1 3 7" },
+                { "1", "1 4" },
+                { "name:web", "3" },
+                { "ns:web", "0 1 7" },
+                { "id:1", "1" },
+                { "id:x", "" },
+                { "uid:x", "" },
+                { "/^w/", "2 3" },
+                { "/org/pm2/Process/4", "4" },
+                { "/org/pm2/Process/", "" },
+                { "", "" },
+        };
+        g_autoptr(Registry) registry = make_registry();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(Target) target = NULL;
+                g_autoptr(GString) ids = g_string_new(NULL);
+                g_assert_cmpint(target_new(cases[i].target, &target, NULL), ==, 0);
+                for (size_t n = 0; n < registry_count(registry); n++) {
+                        const Process *process = registry_at(registry, n);
+                        if (target_matches(target, process)) {
+                                g_string_append_printf(ids, "%s%u", ids->len > 0 ? " " : "", process->id);
+                        }
+                }
+                g_test_message("%s", cases[i].target);
+                g_assert_cmpstr(ids->str, ==, cases[i].expected);
+        }
+        Target *none = NULL;
+        g_auto(Error) error = { 0 };
+        g_assert_cmpint(target_new("/(/", &none, &error), ==, -ECANCELED);
+        g_assert_cmpint(error.code, ==, ERROR_INVALID_DATA);
+        g_assert_null(none);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/target/kinds", test_kinds);
@@ -256,5 +297,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/core/target/root", test_root);
         g_test_add_func("/core/target/empty-list", test_empty_list);
         g_test_add_func("/core/target/messages", test_messages);
+        g_test_add_func("/core/target/kept", test_kept);
         return g_test_run();
 }

@@ -23,6 +23,12 @@ static void test_samples(void) {
                 { "\xf0\x90\x80\x80", 4, true },
                 { "\xf4\x8f\xbf\xbf", 4, true },
                 { "a\xe6\x97\xa5z", 5, true },
+                { "plain by eight, and \xe6\x97\xa5, \xc3\xa4 in between: so", 39, true },
+                { "0123456\0", 8, false },
+                { "\0001234567", 8, false },
+                { "012\x7f\001567", 8, true },
+                { "0123456\x80", 8, false },
+                { "01234567\xff", 9, false },
                 { "\x80", 1, false },                 /* a continuation alone */
                 { "\xc0\x80", 2, false },             /* overlong NUL */
                 { "\xc1\xbf", 2, false },             /* overlong */

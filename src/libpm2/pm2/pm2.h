@@ -53,7 +53,7 @@ int pm2_value_add_uint64(pm2_value *container, const char *key, uint64_t item);
 int pm2_value_add_double(pm2_value *container, const char *key, double item);
 int pm2_value_add_string(pm2_value *container, const char *key, const char *item);
 /* On success the container owns the item, which must not be changed any more. -ELOOP: nested deeper than
- * 64 levels. */
+ * 66 levels. */
 int pm2_value_add_value(pm2_value *container, const char *key, pm2_value *item);
 
 /* PM2_VALUE_NULL for NULL. */
@@ -86,6 +86,11 @@ typedef enum pm2_json_format {
 /* The value as JSON text without a final newline, to be ended with free(). Numbers that JSON does not know
  * become null. -ENOMEM; -EINVAL: no such format. */
 int pm2_value_to_json(const pm2_value *value, pm2_json_format format, char **ret);
+
+/* JSON text of length bytes as a value. Whole numbers become uint64, or int64 below 0, other numbers double;
+ * \u0000 and halves of surrogate pairs become U+FFFD. Of equal keys in an object all are kept, and the first
+ * is found. -EBADMSG: it is no JSON, or not UTF-8; -ELOOP: nested deeper than 66 levels; -ENOMEM. */
+int pm2_value_from_json(const char *text, size_t length, pm2_value **ret);
 
 /* ---- Options: what a call sends beside its arguments ---- */
 
@@ -155,10 +160,11 @@ const char *pm2_last_error_message(const pm2_client *client);
  *
  * Failures of the supervisor, by the name that pm2_last_error_name() has after "org.pm2.Error.":
  * NoSuchProcess -ESRCH, AlreadyExists -EEXIST, InvalidConfig -EINVAL, SpawnFailed -ENOEXEC, NotOnline
- * -EHOSTDOWN, Timeout -ETIMEDOUT, Cancelled -ECANCELED, LimitExceeded -EDQUOT, Restarting -ERESTART,
- * ShuttingDown -ESHUTDOWN, InvalidData -EBADMSG, NotSupported -EOPNOTSUPP, Busy -EBUSY; PartialFailure
- * and others -EREMOTEIO; the standard AccessDenied -EACCES and InvalidArgs -EINVAL. A lost connection is
- * -ECONNRESET; the calls that only read are then tried once more. */
+ * -EHOSTDOWN, NoChannel -ENOSTR, NoSuchAction -ENOSYS, Timeout -ETIMEDOUT, Cancelled -ECANCELED,
+ * LimitExceeded -EDQUOT, Restarting -ERESTART, ShuttingDown -ESHUTDOWN, InvalidData -EBADMSG, NotSupported
+ * -EOPNOTSUPP, Busy -EBUSY; PartialFailure and others -EREMOTEIO; the standard AccessDenied -EACCES and
+ * InvalidArgs -EINVAL. A lost connection is -ECONNRESET; the calls that only read are then tried once more.
+ */
 
 /* Start a script (a path, a command) or what names existing stopped processes. options: any attribute of
  * an app, "force", "start". "cwd" and "caller_env" are the caller's unless given; existing processes keep
@@ -242,6 +248,38 @@ int pm2_send_signal_to_process_name(
 int pm2_send_signal_to_process_id(
                 pm2_client *client, const char *signal, uint32_t id, pm2_value **ret_processes);
 
+/* Send data to a process over its channel: sendDataToProcessId({id, type, topic: true, data}) of the PM2
+ * API, whose packet.topic is always true. Its "message" event gets {"id", "type", "topic", "data"}; type is
+ * "process:msg" by custom. data: any value, NULL is a null. It is not known whether the process read it.
+ * -EHOSTDOWN: it does not run; -ENOSTR: it has no channel; -EDQUOT: it does not read, and no more can wait.
+ */
+int pm2_send_data_to_process_id(pm2_client *client, uint32_t id, const char *type, const pm2_value *data);
+
+/* Send any value as it is to every process of a target, or the JSON text of one. -EBADMSG: the text is none,
+ * or it is an object whose "cmd" begins with "NODE_", which is Node's own; else as above, and -EREMOTEIO
+ * where some of several did not get it. */
+int pm2_send_message(
+                pm2_client *client, const char *target, const pm2_value *message, pm2_value **ret_processes);
+int pm2_send_message_json(
+                pm2_client *client, const char *target, const char *json, pm2_value **ret_processes);
+
+/* Write a line, whose newline is added, to the standard input of a process: PM2's sendLineToStdin. -EBADMSG:
+ * it has more than 4095 bytes or a newline in it; -ENOSTR: its standard input is not the pipe that it was
+ * given; -EDQUOT: the pipe is full. */
+int pm2_send_line(pm2_client *client, uint32_t id, const char *line);
+
+/* Have every process of a target perform an action that it has announced, as by @pm2/io, and wait for what
+ * it returns. params: a string for the action; NULL or "" is none. options: "timeout" is that of each answer
+ * (30 s); without "wait" nothing is waited for. ret_answers, which may be NULL, gets an array of objects:
+ * "pm_id", "error": "" or a name as NoSuchAction, NoChannel, NotOnline, Timeout or Busy, then "message", or
+ * what the action gave as "return", where it was waited for. 0 is returned also where answers are errors. */
+int pm2_trigger(pm2_client *client,
+                const char *target,
+                const char *action,
+                const char *params,
+                const pm2_options *options,
+                pm2_value **ret_answers);
+
 /* Change attributes that take effect without a restart, such as memory_max or restart_delay. -EOPNOTSUPP:
  * one takes a restart, or its cgroup controller is not there. */
 int pm2_set_properties(
@@ -256,6 +294,50 @@ int pm2_freeze(pm2_client *client,
                const pm2_options *options,
                pm2_value **ret_processes);
 int pm2_thaw(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
+
+/* ---- The message bus ----
+ *
+ * What happens to processes and what their children say, in the order in which it happens. A packet is an
+ * object with "event", "at" (milliseconds since 1970), "process" and "data", as OpenBus of org.pm2.Manager
+ * describes it; an event "lost" says that the program did not keep up and how many packets it missed there.
+ */
+
+typedef struct pm2_bus pm2_bus;
+
+/* packet is valid until the handler returns. It may call pm2_bus_on() and pm2_bus_off(), but neither
+ * pm2_bus_process() nor pm2_bus_close(). */
+typedef void (*pm2_bus_handler)(const char *event, const pm2_value *packet, void *userdata);
+
+/* Open the message bus. filter: "events" (strings: names of events, "axm:*" for all that begin so) and
+ * "target"; NULL is all. It does not need the client any more then. -EDQUOT: too many are open. */
+int pm2_launch_bus(pm2_client *client, const pm2_options *filter, pm2_bus **ret);
+
+/* Close it; NULL is fine. Returns NULL. */
+pm2_bus *pm2_bus_close(pm2_bus *bus);
+
+/* Have a function called for each packet of an event: its name, or one that ends with "*" for all that begin
+ * so,
+ * "*" for all. Several are called in the order in which they were added. -EINVAL: there is no name or no
+ * function; -ENOMEM. */
+int pm2_bus_on(pm2_bus *bus, const char *event, pm2_bus_handler handler, void *userdata);
+
+/* End that, for every handler of this name; event NULL: of all names, handler NULL: all functions. */
+void pm2_bus_off(pm2_bus *bus, const char *event, pm2_bus_handler handler);
+
+/* A descriptor that polls readable when pm2_bus_process() has something to do. It belongs to the bus. */
+int pm2_bus_get_fd(const pm2_bus *bus);
+
+/* Read what is there, at most 64 KiB at once, and call the handlers; never waits. Returns the number of
+ * packets, also those that nobody wanted. -ECONNRESET: the supervisor has ended, or was replaced by a new
+ * one: close it and launch another. -EBADMSG: a line was no packet; it was left out, and one may go on.
+ * -EMSGSIZE: it has no lines. */
+int pm2_bus_process(pm2_bus *bus);
+
+/* Wait until there is something to process, or until timeout_usec is over (UINT64_MAX: never). Returns 1 or
+ * 0; -EINTR: a signal came. */
+int pm2_bus_wait(const pm2_bus *bus, uint64_t timeout_usec);
+
+/* ---- Further calls ---- */
 
 /* The process whose main process or descendant has this pid. */
 int pm2_get_process_by_pid(pm2_client *client, uint32_t pid, uint32_t *ret_id);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus-streams.h"
+
+#include "basic/cleanup.h"
+#include "basic/sd-cleanup.h"
+#include "basic/signal-util.h"
+#include "basic/time-util.h"
+#include "bus/bus-error.h"
+#include "bus/bus-filter.h"
+#include "bus/bus-stream.h"
+#include "bus/bus-value.h"
+#include "config/json-text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+        USERS_MAX = 4, /* that may have all the streams that one may have */
+};
+
+typedef struct Reader {
+        BusStream *stream;
+        BusFilter *filter;
+} Reader;
+
+struct BusStreams {
+        BusServer *server;  /* weak */
+        GPtrArray *readers; /* of Reader */
+        GString *head;      /* of a line: what comes before its data */
+        sd_event_source *flush_source;
+        bool pending; /* something is appended and not flushed */
+};
+
+static void free_reader(void *userdata) {
+        Reader *reader = userdata;
+
+        bus_stream_free(reader->stream);
+        bus_filter_free(reader->filter);
+        g_free(reader);
+}
+
+void bus_streams_flush(BusStreams *streams) {
+        if (!streams->pending) {
+                return;
+        }
+        streams->pending = false;
+        for (guint i = streams->readers->len; i > 0; i--) {
+                const Reader *reader = streams->readers->pdata[i - 1];
+                bus_stream_flush(reader->stream);
+                if (bus_stream_is_gone(reader->stream)) {
+                        (void) g_ptr_array_remove_index_fast(streams->readers, i - 1);
+                }
+        }
+}
+
+static int on_flush(sd_event_source *source, void *userdata) {
+        bus_streams_flush(userdata);
+        return 0;
+}
+
+static void on_gone(void *userdata, BusStream *stream) {
+        BusStreams *streams = userdata;
+
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                if (reader->stream == stream) {
+                        (void) g_ptr_array_remove_index_fast(streams->readers, i);
+                        return;
+                }
+        }
+}
+
+static void append(BusStreams *streams, const Reader *reader, BusLine *line) {
+        bus_stream_append(reader->stream, line);
+        if (!streams->pending) {
+                streams->pending = true;
+                (void) sd_event_source_set_enabled(streams->flush_source, SD_EVENT_ONESHOT);
+        }
+}
+
+/* {"event":...,"at":...,"process":{...},"data":...}; without a process, without that. */
+static BusLine *render(
+                BusStreams *streams,
+                const Process *process,
+                uint32_t pid,
+                const char *event,
+                const char *data,
+                size_t data_length) {
+        static const char foot[] = { '}', '\n' };
+        GString *head = streams->head;
+
+        g_string_assign(head, "{\"event\":");
+        json_text_append_string(head, event);
+        g_string_append_printf(head, ",\"at\":%" PRIu64, now_realtime_usec() / USEC_PER_MSEC);
+        if (process) {
+                g_string_append_printf(head, ",\"process\":{\"pm_id\":%" PRIu32 ",\"name\":", process->id);
+                json_text_append_string(head, process->config->name);
+                g_string_append(head, ",\"namespace\":");
+                json_text_append_string(head, process->config->namespace);
+                g_string_append_printf(
+                                head, ",\"unique_id\":\"%s\",\"pid\":%" PRIu32 "}", process->unique_id, pid);
+        }
+        g_string_append(head, ",\"data\":");
+        BusLine *line = bus_line_new(head->len + data_length + sizeof(foot));
+        memcpy(line->text, head->str, head->len);
+        memcpy(line->text + head->len, data, data_length);
+        memcpy(line->text + head->len + data_length, foot, sizeof(foot));
+        return line;
+}
+
+void bus_streams_tell_message(
+                BusStreams *streams,
+                const Process *process,
+                const char *type,
+                const char *data,
+                size_t data_length) {
+        BusLine *line = NULL;
+
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                if (!bus_filter_takes(reader->filter, process, type)) {
+                        continue;
+                }
+                if (!line) {
+                        line = render(streams, process, (uint32_t) process->pid, type, data, data_length);
+                }
+                append(streams, reader, line);
+        }
+        if (line) {
+                bus_line_unref(line);
+        }
+}
+
+/* The reason follows from an exit: at the exit itself it is still that of what was before. */
+static bool has_reason(const Process *process, ProcessEventKind kind) {
+        return process->reason && kind != EVENT_EXIT && kind != EVENT_OOM;
+}
+
+static BusLine *render_event(
+                BusStreams *streams, const Process *process, ProcessEventKind kind, bool manually) {
+        g_autoptr(GString) data = g_string_new("{\"event\":");
+
+        json_text_append_string(data, process_event_to_name(kind));
+        g_string_append_printf(
+                        data,
+                        ",\"manually\":%s,\"restart_time\":%" PRIu32,
+                        manually ? "true" : "false",
+                        process->restart_count);
+        if (kind == EVENT_EXIT) {
+                int number = process->exit_status.signal;
+                const char *signal_name = number ? signal_to_name(number) : NULL;
+                g_string_append_printf(data, ",\"exit_code\":%d,\"signal\":", process->exit_status.code);
+                json_text_append_string(data, signal_name ? signal_name : "");
+        }
+        if (has_reason(process, kind)) {
+                g_autofree char *reason = g_utf8_make_valid(process->reason, -1);
+                g_string_append(data, ",\"reason\":");
+                json_text_append_string(data, reason);
+        }
+        g_string_append_c(data, '}');
+        return render(streams,
+                      process,
+                      (uint32_t) (kind == EVENT_EXIT ? process->exited_pid : process->pid),
+                      "process:event",
+                      data->str,
+                      data->len);
+}
+
+void bus_streams_tell_event(
+                BusStreams *streams, const Process *process, ProcessEventKind kind, bool manually) {
+        BusLine *line = NULL;
+
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                if (!bus_filter_takes(reader->filter, process, "process:event")) {
+                        continue;
+                }
+                if (!line) {
+                        line = render_event(streams, process, kind, manually);
+                }
+                append(streams, reader, line);
+        }
+        if (line) {
+                bus_line_unref(line);
+        }
+}
+
+void bus_streams_tell_killed(BusStreams *streams, const char *reason) {
+        g_autoptr(GString) data = g_string_new("{\"reason\":");
+
+        json_text_append_string(data, reason);
+        g_string_append_c(data, '}');
+        BusLine *line = render(streams, NULL, 0, "pm2:kill", data->str, data->len);
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                if (bus_filter_takes_name(reader->filter, "pm2:kill")) {
+                        append(streams, reader, line);
+                }
+        }
+        bus_line_unref(line);
+}
+
+void bus_streams_forget(BusStreams *streams, const Process *process) {
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                bus_filter_forget(reader->filter, process);
+        }
+}
+
+static int check_count(const BusStreams *streams, const Caller *caller, Error *error) {
+        uint64_t limit = manager_settings(streams->server->manager)->streams_max;
+        uint64_t count = 0;
+
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                count += bus_filter_caller(reader->filter)->uid == caller->uid;
+        }
+        if (count >= limit) {
+                return error_set(
+                                error,
+                                ERROR_LIMIT_EXCEEDED,
+                                "this user has %" PRIu64 " streams open already (setting streams_max)",
+                                count);
+        }
+        if (streams->readers->len >= limit * USERS_MAX) {
+                return error_set(
+                                error,
+                                ERROR_LIMIT_EXCEEDED,
+                                "%u streams are open already (setting streams_max)",
+                                streams->readers->len);
+        }
+        return 0;
+}
+
+static int add_reader(
+                BusStreams *streams,
+                const Caller *caller,
+                const Value *options,
+                int *ret_reader_fd,
+                Error *error) {
+        const Settings *settings = manager_settings(streams->server->manager);
+        g_autoptr(BusFilter) filter = NULL;
+        BusStream *stream;
+
+        int r = bus_filter_new(caller, options, &filter, error);
+        if (r >= 0) {
+                r = check_count(streams, caller, error);
+        }
+        if (r < 0) {
+                return r;
+        }
+        r =
+                        bus_stream_new(streams->server->event,
+                                       settings->stream_backlog_max,
+                                       on_gone,
+                                       streams,
+                                       &stream,
+                                       ret_reader_fd);
+        if (r < 0) {
+                return error_set(error, ERROR_LIMIT_EXCEEDED, "no stream is to be had: %s", g_strerror(-r));
+        }
+        Reader *reader = g_new0(Reader, 1);
+        reader->stream = stream;
+        reader->filter = g_steal_pointer(&filter);
+        g_ptr_array_add(streams->readers, reader);
+        return 0;
+}
+
+static int reply_with_fd(
+                BusConnection *connection, sd_bus_message *message, int reader_fd, sd_bus_error *error) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+
+        int r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0) {
+                r = sd_bus_message_append_basic(reply, SD_BUS_TYPE_UNIX_FD, &reader_fd);
+        }
+        if (r >= 0) {
+                /* no fault point: the answer to a question */
+                r = sd_bus_send(connection->bus, reply, NULL);
+        }
+        if (r == -EOPNOTSUPP) {
+                return sd_bus_error_set(
+                                error,
+                                "org.pm2.Error.NotSupported",
+                                "this connection does not carry file descriptors");
+        }
+        return r;
+}
+
+int bus_streams_open(sd_bus_message *message, BusConnection *connection, sd_bus_error *ret_error) {
+        _cleanup_close_ int reader_fd = -EBADF;
+        g_autoptr(Value) options = NULL;
+        g_auto(Error) error = { 0 };
+
+        int r = bus_value_read_map(message, &options, &error);
+        if (r >= 0) {
+                r = add_reader(connection->server->streams,
+                               bus_caller(connection),
+                               options,
+                               &reader_fd,
+                               &error);
+        }
+        if (r < 0) {
+                return bus_error_from(&error, ret_error);
+        }
+        /* A stream whose reader never gets its end sees it closed. */
+        return reply_with_fd(connection, message, reader_fd, ret_error);
+}
+
+int bus_streams_new(BusServer *server, BusStreams **ret) {
+        BusStreams *streams = g_new0(BusStreams, 1);
+
+        streams->server = server;
+        streams->readers = g_ptr_array_new_with_free_func(free_reader);
+        streams->head = g_string_new(NULL);
+        int r = sd_event_add_defer(server->event, &streams->flush_source, on_flush, streams);
+        if (r >= 0) {
+                r = sd_event_source_set_enabled(streams->flush_source, SD_EVENT_OFF);
+        }
+        if (r < 0) {
+                bus_streams_free(streams);
+                return r;
+        }
+        *ret = streams;
+        return 0;
+}
+
+void bus_streams_free(BusStreams *streams) {
+        if (streams) {
+                bus_streams_flush(streams);
+                (void) sd_event_source_disable_unref(streams->flush_source);
+                g_ptr_array_unref(streams->readers);
+                (void) g_string_free(streams->head, TRUE);
+                g_free(streams);
+        }
+}

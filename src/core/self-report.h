@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/value.h"
+
+/* What one launch of a process tells of itself: a line of status, the actions that it offers, its metrics
+ * and its options (the last three as npm's @pm2/io sends them). Bounded: a child may say anything, as often
+ * as it likes. */
+typedef struct SelfReport {
+        uint64_t version;   /* grows with every change of what is not the metrics: they come again */
+        char *status;       /* "": nothing; one line of UTF-8 */
+        char *node_version; /* "": it did not say */
+        Value *actions;     /* array of maps; each has an action_name of its own */
+        Value *metrics;     /* map of name to value */
+        Value *options;     /* map */
+} SelfReport;
+
+enum {
+        SELF_REPORT_ACTIONS_MAX = 256,
+        SELF_REPORT_KEYS_MAX = 256,        /* of the metrics, and of the options */
+        SELF_REPORT_BYTES_MAX = 64 * 1024, /* of each of the three */
+        SELF_REPORT_NAME_BYTES_MAX = 256,
+};
+
+void self_report_init(SelfReport *report);
+void self_report_done(SelfReport *report);
+
+/* A new launch has said nothing yet. */
+void self_report_clear(SelfReport *report);
+
+/* False: it says what it said before. Control characters become blanks, and what is too long is cut. */
+bool self_report_set_status(SelfReport *report, const char *status);
+
+/* Each returns 0, or -EINVAL for what has another form, -E2BIG beyond the bounds; the report stays as it was
+ * then. */
+
+/* {"action_name":...}: a new one, or in place of the one of that name. */
+int self_report_add_action(SelfReport *report, const Value *action);
+/* Each key of the map in place of its own. */
+int self_report_merge_metrics(SelfReport *report, const Value *metrics);
+int self_report_merge_options(SelfReport *report, const Value *options);
+int self_report_set_node_version(SelfReport *report, const char *version);
+
+/* All but the metrics, as a map that is bounded in turn; and back, as far as it is what it should be. */
+Value *self_report_to_value(const SelfReport *report);
+void self_report_take_value(SelfReport *report, const Value *value);
+
+bool self_report_has_action(const SelfReport *report, const char *name);

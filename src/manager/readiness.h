@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/manager-internal.h"
+
+/* The time that it has. */
+uint64_t readiness_timeout_usec(const AppConfig *config);
+
+/* What follows from its execve(): it is online, or it will say that it is ready. */
+ProcessInput readiness_executed_input(const ProcessHandle *handle);
+
+/* The state machine has come to online. */
+void readiness_went_online(ProcessHandle *handle);
+
+/* It says that it is ready: by any of the ways that there are, and at any time. */
+void readiness_on_ready_and_invalidate(ProcessHandle *handle);
+
+/* It did not in time. */
+void readiness_on_timeout_and_invalidate(ProcessHandle *handle);
+
+/* The main process ended; its exit status is known. */
+void readiness_on_exit(ProcessHandle *handle);
+
+/* "exited with code 1 before it was ready": how the last launch ended; freed by the caller. */
+char *readiness_describe_exit(const ProcessHandle *handle);
