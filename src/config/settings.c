@@ -88,7 +88,7 @@ static const Setting table[] = {
           .type = SETTING_NUMBER,
           ROW(message_bytes_max),
           .minimum = 1024,
-          .maximum = 1024 * 1024,
+          .maximum = UINT64_C(1024) * 1024,
           .fallback = "1048576",
           .help = "Bytes of one message that an app may send over its channel; longer ones are dropped." },
         { .name = "launch_timeout",
@@ -109,8 +109,8 @@ static const Setting table[] = {
         { .name = "stream_backlog_max",
           .type = SETTING_NUMBER,
           ROW(stream_backlog_max),
-          .minimum = 64 * 1024,
-          .maximum = 1024 * 1024 * 1024,
+          .minimum = UINT64_C(64) * 1024,
+          .maximum = UINT64_C(1024) * 1024 * 1024,
           .fallback = "4194304",
           .help = "Bytes that the reader of a stream of events may be behind; then it loses lines, and is "
                   "told "

@@ -54,14 +54,14 @@ void action_answers_unref(ActionAnswers *answers) {
         g_free(answers);
 }
 
-static void add_answer(ActionAnswers *answers, uint32_t id, ErrorCode error, char *text) {
-        ActionAnswer answer = { .id = id, .error = error, .text = text };
+static void add_answer(ActionAnswers *answers, uint32_t id, ErrorCode error, const char *text) {
+        ActionAnswer answer = { .id = id, .error = error, .text = g_strdup(text) };
 
         g_array_append_val(answers->items, answer);
 }
 
 /* A failure is an answer too: what one process does is nothing to the others. */
-static void finish_and_invalidate(PendingAction *pending, ErrorCode error, char *text) {
+static void finish_and_invalidate(PendingAction *pending, ErrorCode error, const char *text) {
         g_auto(Error) none = { 0 };
         Operation *operation = pending->operation;
         uint32_t id = pending->id;
@@ -80,12 +80,12 @@ void actions_fail_pending(ProcessHandle *handle) {
                 finish_and_invalidate(
                                 g_queue_peek_head(&handle->actions),
                                 ERROR_NOT_ONLINE,
-                                g_strdup("it ended before it answered"));
+                                "it ended before it answered");
         }
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
-        finish_and_invalidate(userdata, ERROR_TIMEOUT, g_strdup("it did not answer in time"));
+        finish_and_invalidate(userdata, ERROR_TIMEOUT, "it did not answer in time");
         return 0;
 }
 
@@ -97,7 +97,7 @@ static char *member_text(const char *text, size_t length, const char *name) {
         char *found = NULL;
         int r = json_cursor_enter(&cursor, '{', NULL);
 
-        while (r >= 0 && (r = json_cursor_next(&cursor, '{', &first, NULL)) > 0) {
+        while (r >= 0 && json_cursor_next(&cursor, '{', &first, NULL) > 0) {
                 g_autofree char *key = NULL;
                 r = json_cursor_key(&cursor, &key, NULL);
                 (void) json_cursor_peek(&cursor);
@@ -121,8 +121,8 @@ static void take_reply(ProcessHandle *handle, const Value *reply, const char *te
              item = item->next) {
                 PendingAction *pending = item->data;
                 if (strcmp(pending->name, name->string) == 0) {
-                        char *result = member_text(text, length, "return");
-                        finish_and_invalidate(pending, ERROR_NONE, result ? result : g_strdup("null"));
+                        g_autofree char *result = member_text(text, length, "return");
+                        finish_and_invalidate(pending, ERROR_NONE, result ? result : "null");
                         return;
                 }
         }
@@ -240,14 +240,14 @@ static void trigger_one(
         uint32_t id = handle->process->id;
 
         if (ask(handle, action, params, &failure) < 0) {
-                add_answer(answers, id, failure.code, g_strdup(failure.message));
+                add_answer(answers, id, failure.code, failure.message);
                 operation_finish(operation, id, &none);
         } else if (request->wait) {
                 uint64_t timeout_usec =
                                 request->timeout_usec > 0 ? request->timeout_usec : ANSWER_TIMEOUT_USEC;
                 wait_for_answer(handle, action, timeout_usec, operation, answers);
         } else {
-                add_answer(answers, id, ERROR_NONE, g_strdup(""));
+                add_answer(answers, id, ERROR_NONE, "");
                 operation_finish(operation, id, &none);
         }
 }

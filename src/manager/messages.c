@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define BATCH_USEC       500
 #define SHUTDOWN_MESSAGE "\"shutdown\""
 #define HANDLE_ACK       "{\"cmd\":\"NODE_HANDLE_ACK\"}"
 
@@ -144,6 +145,7 @@ static void on_closed(void *userdata) {
 static ChannelOptions options_of(ProcessHandle *handle) {
         return (ChannelOptions){
                 .line_bytes_max = handle->manager->settings->message_bytes_max,
+                .batch_usec = BATCH_USEC,
                 .userdata = handle,
                 .on_line = on_line,
                 .on_closed = on_closed,

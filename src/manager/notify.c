@@ -223,12 +223,12 @@ Environment *notify_variables(const ProcessHandle *handle) {
         size_t n = 0;
 
         if (handle->notify) {
-                variables[n++] = socket =
-                                g_strconcat("NOTIFY_SOCKET=", notify_socket_get_path(handle->notify), NULL);
+                socket = g_strconcat("NOTIFY_SOCKET=", notify_socket_get_path(handle->notify), NULL);
+                variables[n++] = socket;
         }
         if (handle->notify && handle->watchdog.timeout_usec > 0) {
-                variables[n++] = watchdog =
-                                g_strdup_printf("WATCHDOG_USEC=%" PRIu64, handle->watchdog.timeout_usec);
+                watchdog = g_strdup_printf("WATCHDOG_USEC=%" PRIu64, handle->watchdog.timeout_usec);
+                variables[n++] = watchdog;
         }
         return environment_new(variables);
 }

@@ -15,6 +15,7 @@
 enum {
         TURN_BYTES_MAX = 256 * 1024, /* received before others have their turn */
         TURN_LINES_MAX = 1024,
+        BATCH_TURNS = 4,
         DRAIN_TURNS_MAX = 64, /* more than a socket holds; others may still write to it */
 };
 
@@ -184,6 +185,9 @@ static int set_up(Channel *channel, sd_event *event, int fd) {
         }
         if (r >= 0) {
                 r = sd_event_add_io(event, &channel->io, fd, EPOLLIN, on_io, channel);
+        }
+        if (r >= 0 && channel->options.batch_usec > 0) {
+                r = sd_event_source_set_ratelimit(channel->io, channel->options.batch_usec, BATCH_TURNS);
         }
         if (r >= 0) {
                 r = sd_event_add_defer(event, &channel->rest, on_rest, channel);

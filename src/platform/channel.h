@@ -22,6 +22,9 @@ typedef enum ChannelTrouble {
 /* Any of the callbacks may free the channel. */
 typedef struct ChannelOptions {
         size_t line_bytes_max; /* without the newline; at most CHANNEL_LINE_BYTES_MAX */
+        /* Who sends one line after another is read four times in this time and no more: then there are many
+         * to take at once, and each costs a third. Short enough for the socket to hold them. 0: at once. */
+        uint64_t batch_usec;
         void *userdata;
         /* A line without its newline, and without a NUL behind it; gone when the call returns. */
         void (*on_line)(void *userdata, const char *line, size_t length);

@@ -50,6 +50,7 @@ static void on_trouble(void *userdata, ChannelTrouble trouble, uint64_t count) {
 static ChannelOptions options_of(TestChannel *test) {
         return (ChannelOptions){
                 .line_bytes_max = test->line_bytes_max,
+                .batch_usec = test->batch_usec,
                 .userdata = test,
                 .on_line = on_line,
                 .on_closed = on_closed,

@@ -12,8 +12,9 @@ typedef struct TestChannel {
         Channel *channel;
         uint32_t slot;
         size_t line_bytes_max;
-        int peer;         /* the child's end, non-blocking */
-        GPtrArray *lines; /* of GBytes */
+        uint64_t batch_usec; /* of the next channel */
+        int peer;            /* the child's end, non-blocking */
+        GPtrArray *lines;    /* of GBytes */
         uint64_t troubles[_CHANNEL_TROUBLE_MAX];
         unsigned closed;
         bool free_at_line, free_at_trouble, free_at_closed;

@@ -124,6 +124,23 @@ static void test_left_lying(void) {
         test_channel_free(test);
 }
 
+/* One line after another: after some turns those that come wait for each other, and are taken at once. */
+static void test_batches(void) {
+        TestChannel *test = test_channel_new(LINE_MAX_USUAL);
+
+        test->batch_usec = 200 * 1000;
+        test_channel_renew(test);
+        for (unsigned i = 0; i < 100; i++) {
+                g_assert_cmpint(send(test->peer, "1\n", 2, 0), ==, 2);
+                test_event_drain(test->event);
+        }
+        g_assert_cmpuint(test->lines->len, <, 50);
+        while (test->lines->len < 100) {
+                g_assert_cmpint(sd_event_run(test->event, UINT64_MAX), >=, 0);
+        }
+        test_channel_free(test);
+}
+
 static void test_many_lines(void) {
         TestChannel *test = test_channel_new(LINE_MAX_USUAL);
         g_autoptr(GString) text = g_string_new(NULL);
@@ -758,6 +775,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/platform/channel/nul-left-behind", test_nul_left_behind);
         g_test_add_func("/platform/channel/end-of-file", test_end_of_file);
         g_test_add_func("/platform/channel/reset", test_reset);
+        g_test_add_func("/platform/channel/batches", test_batches);
         g_test_add_func("/platform/channel/fairness", test_fairness);
         g_test_add_func("/platform/channel/fairness-of-lines", test_fairness_of_lines);
         g_test_add_func("/platform/channel/send", test_send);

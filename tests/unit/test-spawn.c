@@ -361,8 +361,7 @@ static char *with_files(const char *folder, const char *names, const char *comma
 
 static void test_env_files(void) {
         char *folder = test_folder_new();
-        g_autofree char *one =
-                        test_file_write(folder, "one", "A=1\nB=1\nGREETING=file\nOWN=file\nPATH=/bin\n");
+        g_free(test_file_write(folder, "one", "A=1\nB=1\nGREETING=file\nOWN=file\nPATH=/bin\n"));
         g_autofree char *two = test_file_write(folder, "two", "B=2\nC=\nA_B='x y'\nB=3");
         g_autofree char *link = test_path(folder, "link");
         static const char print[] = "echo $A,$B,${C-unset},$A_B,$GREETING,$OWN,$PATH";
