@@ -123,7 +123,7 @@ static bool handle_next(NotifySocket *socket) {
         if (datagram.too_long) {
                 socket->n_dropped++;
         } else {
-                /* until the handler has returned; cppcheck-suppress autoVariables */
+                /* cppcheck-suppress autoVariables ; until the handler has returned */
                 socket->freed = &freed;
                 socket->handler(socket->userdata, datagram.text, datagram.length, &datagram.sender);
                 if (freed) {
