@@ -375,6 +375,8 @@ def main():
         for step in steps:
             print(f'{step.name:<20} {step.title}')
         return 0
+    if arguments.full or arguments.long:
+        os.environ['PM2D_TEST_FULL'] = '1'  # nothing is left out for want of packages
     os.makedirs(LOGS, exist_ok=True)
     started = time.monotonic()
     for number, step in enumerate(steps, 1):

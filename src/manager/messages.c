@@ -75,10 +75,11 @@ static void on_trouble(void *userdata, ChannelTrouble trouble, uint64_t count) {
         tell_trouble(handle, count - before, texts[trouble]);
 }
 
-/* Node waits for this answer before it sends anything more; the handle itself is closed already. */
+/* Node waits for this answer before it sends anything more, and ends itself at one that it does not wait
+ * for. The handle itself is closed already. */
 static void on_internal(ProcessHandle *handle, const IpcMessage *message) {
         if (strcmp(message->cmd, "NODE_HANDLE") == 0) {
-                (void) channel_send(handle->channel, HANDLE_ACK, strlen(HANDLE_ACK));
+                (void) channel_answer(handle->channel, HANDLE_ACK, strlen(HANDLE_ACK));
         }
 }
 

@@ -49,15 +49,19 @@ static char *active(const ChannelInbox *inbox) {
         return half_of(inbox, inbox->half);
 }
 
-static void commit(ChannelInbox *inbox, size_t parsed) {
+static void commit_with(ChannelInbox *inbox, size_t parsed, uint64_t flags) {
         uint64_t word = (uint64_t) parsed << WORD_OFFSET_SHIFT | (inbox->skipping ? WORD_SKIPPING : 0) |
-                        inbox->half;
+                        inbox->half | flags;
 
         CHANGE("channel-commit",
                atomic_store_explicit(&inbox->window->words->inbox, word, memory_order_release));
         atomic_signal_fence(memory_order_seq_cst); /* what follows must not be done earlier */
         inbox->parsed = parsed;
         inbox->searched = MAX(inbox->searched, parsed);
+}
+
+static void commit(ChannelInbox *inbox, size_t parsed) {
+        commit_with(inbox, parsed, 0);
 }
 
 static int release_half(ChannelInbox *inbox, unsigned half) {
@@ -75,7 +79,7 @@ static void replace_nul(char *start, const char *end) {
 
 int channel_inbox_init(ChannelInbox *inbox, const ChannelWindow *window, size_t line_bytes_max) {
         uint64_t word = atomic_load_explicit(&window->words->inbox, memory_order_acquire);
-        uint64_t parsed = word >> WORD_OFFSET_SHIFT;
+        uint64_t parsed = (word & ~CHANNEL_INBOX_ANSWERED) >> WORD_OFFSET_SHIFT;
         unsigned half = word & WORD_HALF;
         size_t start = CHANNEL_HALVES_AT + half * (size_t) CHANNEL_HALF_BYTES;
 
@@ -94,6 +98,9 @@ int channel_inbox_init(ChannelInbox *inbox, const ChannelWindow *window, size_t 
                 .searched = (size_t) parsed,
                 .read_bytes = READ_BYTES,
         };
+        if (word & CHANNEL_INBOX_ANSWERED) {
+                commit(inbox, (size_t) parsed); /* channel_outbox_init() has queued it */
+        }
         int r = release_half(inbox, !half);
         if (r < 0) {
                 return r;
@@ -157,6 +164,10 @@ ChannelItem channel_inbox_next(ChannelInbox *inbox, const char **ret_line, size_
 
 void channel_inbox_consume(ChannelInbox *inbox) {
         commit(inbox, inbox->next);
+}
+
+void channel_inbox_consume_answered(ChannelInbox *inbox) {
+        commit_with(inbox, inbox->next, CHANNEL_INBOX_ANSWERED);
 }
 
 static size_t populated(const ChannelInbox *inbox) {

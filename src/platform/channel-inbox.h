@@ -33,6 +33,9 @@ int channel_inbox_init(ChannelInbox *inbox, const ChannelWindow *window, size_t 
 /* The next line, without its newline; valid until it is consumed. */
 ChannelItem channel_inbox_next(ChannelInbox *inbox, const char **ret_line, size_t *ret_length);
 void channel_inbox_consume(ChannelInbox *inbox);
+/* The same, and in that instant what channel_outbox_prepare() prepared is to be sent; to be consumed again
+ * when it is queued. */
+void channel_inbox_consume_answered(ChannelInbox *inbox);
 
 /* Make room, when no whole line is there; before more is received, and when there is no more. */
 void channel_inbox_settle(ChannelInbox *inbox);

@@ -87,6 +87,9 @@ int channel_outbox_init(ChannelOutbox *outbox, const ChannelWindow *window, int 
         } else if (position < ring_start(outbox) || position > ring_start(outbox) + CHANNEL_RING_BYTES) {
                 return -EBADMSG;
         }
+        if (atomic_load(&window->words->inbox) & CHANNEL_INBOX_ANSWERED) {
+                channel_outbox_queue_prepared(outbox);
+        }
         if (atomic_load(&window->words->outbox_tail) >= CHANNEL_RING_BYTES ||
             channel_outbox_queued_bytes(outbox) > CHANNEL_QUEUE_BYTES_MAX) {
                 return -EBADMSG;
@@ -165,16 +168,53 @@ static size_t write_ring(const ChannelOutbox *outbox, size_t at, const char *tex
         return (at + length) % CHANNEL_RING_BYTES;
 }
 
-/* With its newline. -ENOBUFS: there is no memory. */
-static int queue_rest(ChannelOutbox *outbox, const char *text, size_t length) {
+/* Behind what is queued, with its newline; it does not count yet. -ENOBUFS: there is no memory. */
+static int write_line(const ChannelOutbox *outbox, const char *text, size_t length, size_t *ret_tail) {
         size_t at = tail(outbox);
 
         if (populate_ring(outbox, at, length + 1) < 0) {
                 return -ENOBUFS;
         }
         at = write_ring(outbox, at, text, length);
-        set_tail(outbox, write_ring(outbox, at, "\n", 1));
+        *ret_tail = write_ring(outbox, at, "\n", 1);
         return 0;
+}
+
+static int queue_rest(ChannelOutbox *outbox, const char *text, size_t length) {
+        size_t end;
+
+        int r = write_line(outbox, text, length, &end);
+        if (r >= 0) {
+                set_tail(outbox, end);
+        }
+        return r;
+}
+
+static int check_line(const ChannelOutbox *outbox, const char *text, size_t length, size_t queue_bytes_max) {
+        size_t queued = channel_outbox_queued_bytes(outbox);
+
+        if (queued >= queue_bytes_max || length >= queue_bytes_max - queued) {
+                return -ENOBUFS;
+        }
+        return length == 0 || memchr(text, '\n', length) || memchr(text, '\0', length) ? -EINVAL : 0;
+}
+
+int channel_outbox_prepare(ChannelOutbox *outbox, const char *text, size_t length) {
+        size_t end;
+
+        int r = check_line(outbox, text, length, CHANNEL_QUEUE_BYTES_MAX);
+        if (r >= 0) {
+                r = write_line(outbox, text, length, &end);
+        }
+        if (r >= 0) {
+                atomic_store(&outbox->window->words->answer,
+                             end); /* no fault point: it counts by what follows */
+        }
+        return r;
+}
+
+void channel_outbox_queue_prepared(ChannelOutbox *outbox) {
+        set_tail(outbox, (size_t) atomic_load(&outbox->window->words->answer));
 }
 
 /* Returns how much went out. */
@@ -195,18 +235,16 @@ static ssize_t send_direct(const ChannelOutbox *outbox, const char *text, size_t
 int channel_outbox_send(ChannelOutbox *outbox, const char *text, size_t length) {
         size_t queued = channel_outbox_queued_bytes(outbox);
 
-        if (length >= CHANNEL_QUEUE_BYTES_MAX - queued) {
-                return -ENOBUFS;
-        }
-        if (length == 0 || memchr(text, '\n', length) || memchr(text, '\0', length)) {
-                return -EINVAL;
+        int r = check_line(outbox, text, length, CHANNEL_QUEUE_BYTES_MAX - CHANNEL_ANSWERS_BYTES_MAX);
+        if (r < 0) {
+                return r;
         }
         ssize_t sent = queued == 0 && length < outbox->direct_bytes_max ? send_direct(outbox, text, length)
                                                                         : 0;
         if (sent < 0 || sent > (ssize_t) length) {
                 return (int) MIN(sent, 0);
         }
-        int r = queue_rest(outbox, text + sent, length - (size_t) sent);
+        r = queue_rest(outbox, text + sent, length - (size_t) sent);
         /* What waits already waits for room in the socket. */
         return r >= 0 && queued == 0 ? channel_outbox_flush(outbox) : r;
 }

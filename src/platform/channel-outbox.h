@@ -13,7 +13,8 @@ typedef struct ChannelOutbox {
                                       * on its way */
 } ChannelOutbox;
 
-/* Of a window that is all zeros, or of what an earlier supervisor left. -EBADMSG: that is broken. */
+/* Of a window that is all zeros, or of what an earlier supervisor left. -EBADMSG: that is broken. An answer
+ * that the inbox has consumed for is queued: the inbox comes after. */
 int channel_outbox_init(ChannelOutbox *outbox, const ChannelWindow *window, int fd);
 
 size_t channel_outbox_queued_bytes(const ChannelOutbox *outbox);
@@ -21,6 +22,11 @@ size_t channel_outbox_queued_bytes(const ChannelOutbox *outbox);
 /* Send a line, whose newline is added, or queue it. -EINVAL: it is empty or has a newline or NUL in it;
  * -ENOBUFS: too much is queued; -EPIPE: nobody will read it. */
 int channel_outbox_send(ChannelOutbox *outbox, const char *text, size_t length);
+
+/* The same in two steps, for an answer that is to be queued exactly once: all but that it counts, and that.
+ * In between the caller makes sure that a successor does the second step: it may be done again. */
+int channel_outbox_prepare(ChannelOutbox *outbox, const char *text, size_t length);
+void channel_outbox_queue_prepared(ChannelOutbox *outbox);
 
 /* Send what the socket takes. -EPIPE: nobody will read it, what was queued is dropped. */
 int channel_outbox_flush(ChannelOutbox *outbox);

@@ -13,6 +13,7 @@ typedef struct ChannelStore ChannelStore;
 enum {
         CHANNEL_LINE_BYTES_MAX = 1024 * 1024,      /* what a channel may be told to take as one line */
         CHANNEL_QUEUE_BYTES_MAX = 2 * 1024 * 1024, /* what may wait to be sent, newlines included */
+        CHANNEL_ANSWERS_BYTES_MAX = 16 * 1024,     /* of that for channel_answer() alone */
         CHANNEL_SLOT_MAX = 1024 * 1024,
 };
 
@@ -44,7 +45,11 @@ typedef struct ChannelWords {
         _Atomic uint64_t inbox;
         _Atomic uint64_t outbox_head; /* stored by the kernel: a position in the file */
         _Atomic uint64_t outbox_tail;
+        _Atomic uint64_t answer; /* what the tail becomes with the answer to a line; see channel_answer() */
 } ChannelWords;
+
+/* Of the inbox' word: the line before has been answered, though the tail may not say so yet. */
+#define CHANNEL_INBOX_ANSWERED (UINT64_C(1) << 63)
 
 /* A window while its channel is open. */
 typedef struct ChannelWindow {

@@ -179,9 +179,9 @@ static int set_up(Channel *channel, sd_event *event, int fd) {
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
                 return -errno;
         }
-        int r = channel_inbox_init(&channel->inbox, &channel->window, channel->options.line_bytes_max);
+        int r = channel_outbox_init(&channel->outbox, &channel->window, fd);
         if (r >= 0) {
-                r = channel_outbox_init(&channel->outbox, &channel->window, fd);
+                r = channel_inbox_init(&channel->inbox, &channel->window, channel->options.line_bytes_max);
         }
         if (r >= 0) {
                 r = sd_event_add_io(event, &channel->io, fd, EPOLLIN, on_io, channel);
@@ -268,6 +268,22 @@ int channel_send(Channel *channel, const char *text, size_t length) {
                 return -EPIPE;
         }
         int r = channel_outbox_send(&channel->outbox, text, length);
+        watch(channel);
+        return r;
+}
+
+int channel_answer(Channel *channel, const char *text, size_t length) {
+        if (channel->closed) {
+                return -EPIPE;
+        }
+        int r = channel_outbox_prepare(&channel->outbox, text, length);
+        if (r < 0) {
+                return r;
+        }
+        channel_inbox_consume_answered(&channel->inbox);
+        channel_outbox_queue_prepared(&channel->outbox);
+        channel_inbox_consume(&channel->inbox);
+        r = channel_outbox_flush(&channel->outbox);
         watch(channel);
         return r;
 }

@@ -61,9 +61,12 @@ int channel_leave(Channel *channel);
 int channel_get_fd(const Channel *channel);
 
 /* A line whose newline is added. It is sent, or queued behind those before it. -EINVAL: it is empty or has
- * a newline or NUL in it; -ENOBUFS: more than CHANNEL_QUEUE_BYTES_MAX would be queued; -EPIPE: nobody will
- * read it. */
+ * a newline or NUL in it; -ENOBUFS: too much would be queued; -EPIPE: nobody will read it. */
 int channel_send(Channel *channel, const char *text, size_t length);
+
+/* In on_line: the answer to that line, which is left behind in the same instant. However often we are killed
+ * the answer goes out exactly once. There is room for some when channel_send() has none. */
+int channel_answer(Channel *channel, const char *text, size_t length);
 
 /* Hand out what lies there now, its process having ended. Not from within a callback. */
 void channel_drain(Channel *channel);

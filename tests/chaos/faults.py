@@ -10,9 +10,11 @@ Each kill is one line of output, "# fault <backend> <point> <side> <operation> <
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
+import socket
 import sys
 import time
 import uuid
@@ -23,6 +25,7 @@ import dbus_wire  # noqa: E402
 import harness  # noqa: E402
 from dbus_wire import DBusError  # noqa: E402
 from fault_file import SIDES  # noqa: E402
+from talker import TALKER, Talk, count_sockets  # noqa: E402
 
 SEED = int(os.environ.get('PM2D_TEST_CHAOS_SEED', '7'))
 # Of each campaign: kills at points in another operation than the first that passes them, and as many at a later passage.
@@ -45,7 +48,12 @@ BASE = {
     'family': (FAMILY, {'kill_timeout': 200, 'credentials': {'word': '/etc/passwd'}}),
     'stubborn': (STUBBORN, {'kill_timeout': 100}),
     'solo': (SLEEPER, {'treekill': False}),
+    'talker': (TALKER, {'interpreter': 'none', 'notify': 'node', 'watchdog': '1h', 'wait_ready': True, 'listen_timeout': 60000}),
 }
+# What is kept of a process: its pidfd, a channel, a socket for sd_notify; and of the state.
+KEPT_FDS = {'talker': 3, 'theirs': 2}
+STATE_FDS = 3
+NOTIFY_SOCKETS = ('talker', 'theirs')
 FRESH = (SLEEPER, {})
 # More than the state has room for at first, and whole pages when it goes.
 BIG = (SLEEPER, {'env': {f'BIG{i}': 'x' * 30000 for i in range(5)}})
@@ -82,8 +90,8 @@ class App:
 class Campaign:
     """The operations are the methods named op_*; in this order, since some end what others need."""
 
-    operations = ('start', 'register', 'start_big', 'delete_big', 'crash', 'restart', 'signal', 'freeze', 'stop_stubborn', 'stop_solo',
-                  'delete', 'reexec', 'die', 'kill')
+    operations = ('start', 'register', 'start_big', 'delete_big', 'crash', 'restart', 'signal', 'message', 'big_message', 'status',
+                  'line', 'restart_talker', 'freeze', 'stop_stubborn', 'stop_solo', 'delete', 'reexec', 'die', 'kill')
 
     def __init__(self, host, backend, only=None, operations=None):
         self.host, self.backend, self.only = host, backend, only
@@ -96,6 +104,7 @@ class Campaign:
         self.crashed = None  # the process whose end the supervisor is to know
         self.client = None
         self.folders = set()  # that have the folders with credentials
+        self.talk = Talk(host.keeps_fds)
         self.kills = 0
 
     # What is there
@@ -143,6 +152,20 @@ class Campaign:
         found = [f'{folder} is left' for folder in there - known if self.host.survives]
         return found + [f'{folder} is not whole' for folder in known if not os.path.exists(f'{folder}/word')]
 
+    def talk_problems(self, properties):
+        found = []
+        sockets = sum(values['Pid'] > 0 for name, values in properties.items() if name in NOTIFY_SOCKETS)
+        there = count_sockets(self.host.notify_folder())
+        if there != sockets:
+            found.append(f'{there} sockets for sd_notify, expected {sockets}')
+        values = properties.get('talker')
+        if not values or values['Status'] != 'online':
+            return found
+        self.talk.meet(values['Pid'])
+        actions = self.client.manager_call('Describe', 's', 'talker', timeout=10)[0]['pm2_env']['axm_actions']
+        names = [action['action_name'] for action in actions]
+        return found + self.talk.problems(values['ExecPath'], values, names)
+
     def unmanaged(self, properties, groups):
         if groups is None:
             return self.strays({values['Pid'] for values in properties.values() if values['Pid']})
@@ -171,11 +194,12 @@ class Campaign:
             elif app.status == 'online':
                 found += self.member_problems(name, properties[name], groups)
         found += self.unmanaged(properties, groups)
-        alive = sum(app.pid > 0 for app in apps.values())
         found += self.credential_problems(properties)
+        found += self.talk_problems(properties)
+        expected = STATE_FDS + sum(KEPT_FDS.get(name, 1) for name, app in apps.items() if app.pid > 0)
         kept = self.host.kept_fds()
-        if kept is not None and kept != alive + 2:
-            found.append(f'{kept} descriptors are kept for {alive} processes and the state')
+        if kept not in (None, expected):
+            found.append(f'{kept} descriptors are kept, expected {expected}')
         return found, apps
 
     def settle(self):
@@ -227,6 +251,8 @@ class Campaign:
 
     def start(self, name, program, status='online'):
         text, attributes = program
+        if not self.host.keeps_fds:  # what it says while nobody has its channel is lost
+            attributes = {**attributes, 'wait_ready': False}
         path = self.host.script(name, text)
         env = {**attributes.get('env', {}), harness.MARK: self.mark}
         self.command('Start', name, App(status, 0, None), path,
@@ -243,6 +269,9 @@ class Campaign:
             if name not in self.now:
                 self.start(name, BASE[name])
         self.settle()
+        if self.talk.is_closed(self.host.script('talker', TALKER)):
+            self.op_restart_talker()
+            self.settle()
 
     def app(self, name):
         return self.now[name]
@@ -280,6 +309,39 @@ class Campaign:
         self.allowed['family'] = [app]
         self.call('SendSignal', 'family', 'SIGWINCH')
 
+    def tell(self, kind, member, signature, *body):
+        """Something to the talker, that it may have got if the supervisor died first."""
+        self.lives_on()
+        self.talk.sent[kind, self.talk.last] = False
+        try:
+            self.client.manager_call(member, signature, *body, timeout=20)
+        except CUT:
+            if not self.armed:
+                raise
+            return
+        self.talk.sent[kind, self.talk.last] = True
+
+    def tell_message(self, **values):
+        self.tell('message', 'SendMessage', 'ss', 'talker', json.dumps({'n': self.talk.next(), **values}))
+
+    def op_message(self):
+        self.tell_message()
+
+    def op_big_message(self):
+        """In parts."""
+        self.tell_message(text='x' * 100000)
+
+    def op_status(self):
+        self.tell_message(status=True)
+
+    def op_line(self):
+        entry, = self.client.manager_call('Describe', 's', 'talker', timeout=10)
+        self.tell('line', 'SendLine', 'us', entry['pm_id'], str(self.talk.next()))
+
+    def op_restart_talker(self):
+        app = self.app('talker')
+        self.command('Restart', 'talker', App('online', app.restarts + 1, None))
+
     def op_freeze(self):
         self.lives_on()
         for member in ('Freeze', 'Thaw'):
@@ -302,8 +364,18 @@ class Campaign:
 
     def op_die(self):
         self.lives_on()
+        self.spoil_notify_folder()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.host.daemon_pid(), signal.SIGKILL)
+
+    def spoil_notify_folder(self):
+        """What an earlier supervisor may have left."""
+        folder = self.host.notify_folder()
+        path = os.path.join(folder, f'{"0" * 32}-1')
+        if not os.path.exists(path):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left:
+                left.bind(path)
+        os.chmod(folder, 0o755)
 
     def op_kill(self):
         """Cut in between, what was stopped is stopped and the rest goes on."""

@@ -25,6 +25,7 @@ from booted import DBusError, V, wait_until  # noqa: E402
 SEED = int(os.environ.get('PM2D_TEST_CHAOS_SEED', '7'))
 KILLS = int(os.environ.get('PM2D_TEST_CHAOS_KILLS', '60'))
 LOST = (DBusError, OSError, booted.dbus_wire.Disconnected, TimeoutError)
+STATE_FDS = 3
 RESTING = ('online', 'stopped', 'errored')
 # Every run of these leaves a line: restarts are counted twice.
 SLEEPER = '#!/bin/sh\necho $$ >>"$0.runs"\nexec sleep 100000\n'
@@ -212,7 +213,7 @@ class Kills(booted.Case):
         self.check_counts(state)
         self.check_reality(state)
         alive = sum(entry['Pid'] > 0 for entry in state.values())
-        wait_until(lambda: int(self.instance.show('pm2.service', 'NFileDescriptorStore')) == alive + 2,
+        wait_until(lambda: int(self.instance.show('pm2.service', 'NFileDescriptorStore')) == alive + STATE_FDS,
                    'a pidfd for each and the state are kept, no more')
         self.report(state, figures, told, caller)
         self.check_flat([pss for _, pss in figures], 'PSS', 1024)  # kB: histories grow to their bound

@@ -22,6 +22,7 @@ class PrivateHost:
     """A pm2d that is started again here as often as it dies."""
 
     knows_exits = False  # of the down time: nobody keeps a pidfd
+    keeps_fds = False
 
     def __init__(self, isolation):
         self.daemon = harness.Daemon(isolation=isolation)
@@ -64,6 +65,9 @@ class PrivateHost:
 
     def kept_fds(self):
         return None
+
+    def notify_folder(self):
+        return os.path.join(self.daemon.runtime, 'pm2', 'notify')
 
     def groups(self):
         """The cgroups of apps that have processes: path -> pids. None: there are none."""

@@ -56,6 +56,7 @@ class GroupCampaign(ServiceCampaign):
 class ServiceHost:
     survives = True
     knows_exits = True
+    keeps_fds = True
 
     def __init__(self, case):
         self.case, self.instance = case, case.instance
@@ -74,6 +75,9 @@ class ServiceHost:
 
     def kept_fds(self):
         return self.manager_property('org.freedesktop.systemd1.Service', 'NFileDescriptorStore')
+
+    def notify_folder(self):
+        return os.path.join(os.path.dirname(self.instance.private_socket), 'notify')
 
     def manager_property(self, interface, name):
         if self.manager is None:
@@ -141,7 +145,7 @@ class ServiceHost:
         self.wait_back()
         wait_until(lambda: not self.instance.units(), 'no unit of pm2 is left', 10)
         left = [pid for pid in harness.marked_processes(mark) if harness.is_alive(pid)]
-        if left or self.groups() or self.kept_fds() != 2:
+        if left or self.groups() or self.kept_fds() != faults.STATE_FDS:
             raise Finding(f'processes {left}, cgroups {self.groups()}, {self.kept_fds()} descriptors are left')
 
     def reset(self, mark):

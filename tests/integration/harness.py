@@ -66,6 +66,17 @@ def pm2ctl_path():
     return program('PM2CTL_PATH', 'src/ctl/pm2ctl')
 
 
+def npm_packages():
+    """The folder with what tools/install-npm installs. Without it a case is left out, but in the quick tier alone."""
+    folder = os.path.join(TOP, 'build', 'npm')
+    if not os.path.exists(os.path.join(folder, 'installed')):
+        text = 'packages of npm are not installed (tools/install-npm)'
+        if os.environ.get('PM2D_TEST_FULL'):
+            raise AssertionError(text)
+        raise unittest.SkipTest(text)
+    return os.path.join(folder, 'node_modules')
+
+
 def wait_until(condition, what, timeout=TIMEOUT):
     """Poll until the condition gives something true, which is returned."""
     deadline = time.monotonic() + timeout

@@ -21,6 +21,9 @@ static void on_line(void *userdata, const char *line, size_t length) {
 
         g_assert_false(test->channel_gone);
         g_ptr_array_add(test->lines, g_bytes_new(line, length));
+        if (test->answer) {
+                g_assert_cmpint(channel_answer(test->channel, test->answer, strlen(test->answer)), ==, 0);
+        }
         if (test->free_at_line) {
                 drop_channel(test);
         }

@@ -17,6 +17,7 @@ typedef struct TestChannel {
         GPtrArray *lines;    /* of GBytes */
         uint64_t troubles[_CHANNEL_TROUBLE_MAX];
         unsigned closed;
+        const char *answer; /* to each line; NULL: none */
         bool free_at_line, free_at_trouble, free_at_closed;
         bool channel_gone; /* freed by a callback */
 } TestChannel;

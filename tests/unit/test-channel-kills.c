@@ -3,7 +3,7 @@
 /* Supervisors are killed one after the other while lines go both ways, at any instant, and at each fault
  * point. The parent is their child: its end of the channel stays open, as do the socket and the store. Each
  * line has a number that says how long it is and what stands in it. No line may be torn, lost or out of
- * order; of each killed supervisor one may come twice in each direction. */
+ * order; of each killed supervisor one may come twice in each direction, but never an answer. */
 
 #include "platform/channel.h"
 
@@ -31,6 +31,7 @@ enum {
         PIECE_MAX = 70000,
         BACKLOG_BYTES = 1500000, /* what a supervisor lets wait */
         LAST_LINES = 50,         /* after the last kill */
+        UNANSWERED_MAX = 100,
         SLOT = 5,
 };
 
@@ -54,6 +55,7 @@ typedef struct Kills {
         unsigned kills, repeated;   /* since the last successor */
         unsigned repeated_in_all;
         bool may_write;
+        bool answers; /* each line is sent back, and nothing else is sent */
 } Kills;
 
 /* In a supervisor: dies at this passage of any point. */
@@ -120,6 +122,7 @@ typedef struct Supervisor {
         unsigned size_class;
         Channel *channel;
         bool first;
+        bool answers;
 } Supervisor;
 
 static void on_line(void *userdata, const char *line, size_t length) {
@@ -133,6 +136,10 @@ static void on_line(void *userdata, const char *line, size_t length) {
         }
         supervisor->first = false;
         supervisor->notes->next_in = number + 1;
+        if (supervisor->answers) {
+                g_autofree char *answer = g_strndup(line, length);
+                g_assert_cmpint(channel_answer(supervisor->channel, answer, length), ==, 0);
+        }
 }
 
 static void on_closed(void *userdata) {
@@ -146,7 +153,9 @@ static void on_trouble(void *userdata, ChannelTrouble trouble, uint64_t count) {
 static void send_some(const Supervisor *supervisor) {
         Notes *notes = supervisor->notes;
 
-        for (unsigned i = 0; i < 3 && !(notes->last && notes->next_out == notes->end_out); i++) {
+        for (unsigned i = 0;
+             i < 3 && !supervisor->answers && !(notes->last && notes->next_out == notes->end_out);
+             i++) {
                 if (channel_queued_bytes(supervisor->channel) > BACKLOG_BYTES) {
                         return;
                 }
@@ -163,12 +172,18 @@ static void send_some(const Supervisor *supervisor) {
 static bool is_done(const Supervisor *supervisor) {
         const Notes *notes = supervisor->notes;
 
-        return notes->last && notes->next_in == notes->end_in && notes->next_out == notes->end_out &&
+        return notes->last && notes->next_in == notes->end_in &&
+               (supervisor->answers || notes->next_out == notes->end_out) &&
                channel_queued_bytes(supervisor->channel) == 0;
 }
 
 static _Noreturn void supervise(const Kills *kills, unsigned passages) {
-        Supervisor supervisor = { .notes = kills->notes, .size_class = kills->size_class, .first = true };
+        Supervisor supervisor = {
+                .notes = kills->notes,
+                .size_class = kills->size_class,
+                .first = true,
+                .answers = kills->answers,
+        };
         ChannelOptions options = {
                 .line_bytes_max = CHANNEL_LINE_BYTES_MAX,
                 .userdata = &supervisor,
@@ -190,7 +205,8 @@ static _Noreturn void supervise(const Kills *kills, unsigned passages) {
                         0);
         while (!is_done(&supervisor)) {
                 send_some(&supervisor);
-                bool waits = channel_queued_bytes(supervisor.channel) > BACKLOG_BYTES ||
+                bool waits = supervisor.answers ||
+                             channel_queued_bytes(supervisor.channel) > BACKLOG_BYTES ||
                              (supervisor.notes->last &&
                               supervisor.notes->next_out == supervisor.notes->end_out);
                 g_assert_cmpint(sd_event_run(event, waits && !is_done(&supervisor) ? UINT64_MAX : 0), >=, 0);
@@ -207,6 +223,7 @@ static void take_lines(Kills *kills) {
                 unsigned number = check_line(start, (size_t) (newline - start), kills->size_class);
                 if (number != kills->next_out) {
                         g_assert_cmpuint(number + 1, ==, kills->next_out);
+                        g_assert_false(kills->answers);
                         g_assert_cmpuint(++kills->repeated, <=, kills->kills);
                         kills->repeated_in_all++;
                 }
@@ -235,7 +252,10 @@ static bool read_some(Kills *kills) {
 }
 
 static void write_some(Kills *kills) {
-        if (kills->unsent->len == 0 && kills->may_write) {
+        bool may_write = kills->may_write &&
+                         (!kills->answers || kills->next_in - kills->next_out < UNANSWERED_MAX);
+
+        if (kills->unsent->len == 0 && may_write) {
                 for (unsigned i = 0; i < 4; i++, kills->next_in++) {
                         g_autofree char *text = text_of(kills->next_in, kills->size_class);
                         g_string_append_len(
@@ -324,7 +344,7 @@ static void finish(Kills *kills) {
         kills->may_write = false;
         kills->notes->last = true;
         kills->notes->end_in = kills->next_in;
-        kills->notes->end_out = kills->notes->next_out + LAST_LINES;
+        kills->notes->end_out = kills->answers ? kills->next_in : kills->notes->next_out + LAST_LINES;
         live(kills, 0, 0);
         while (read_some(kills)) {
         }
@@ -385,6 +405,18 @@ static void test_in_rows(const void *size_class) {
         finish(&kills);
 }
 
+/* However little there is between what a successor finds and where it is killed in turn. */
+static void test_answers(const void *size_class) {
+        Kills kills = kills_new(4, GPOINTER_TO_UINT(size_class));
+
+        kills.answers = true;
+        for (unsigned i = 1; i <= number_of_kills(400); i++) {
+                live(&kills, i, 0);
+                live(&kills, (unsigned) g_rand_int_range(kills.random, 1, 20), 0);
+        }
+        finish(&kills);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_data_func("/platform/channel-kills/any-time/small", GUINT_TO_POINTER(0), test_any_time);
@@ -393,5 +425,7 @@ int main(int argc, char **argv) {
         g_test_add_data_func("/platform/channel-kills/points/huge", GUINT_TO_POINTER(1), test_points);
         g_test_add_data_func("/platform/channel-kills/in-rows/small", GUINT_TO_POINTER(0), test_in_rows);
         g_test_add_data_func("/platform/channel-kills/in-rows/huge", GUINT_TO_POINTER(1), test_in_rows);
+        g_test_add_data_func("/platform/channel-kills/answers/small", GUINT_TO_POINTER(0), test_answers);
+        g_test_add_data_func("/platform/channel-kills/answers/huge", GUINT_TO_POINTER(1), test_answers);
         return g_test_run();
 }

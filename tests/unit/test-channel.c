@@ -424,38 +424,6 @@ static void test_end_of_ring(void) {
         }
 }
 
-static void test_queue_full(void) {
-        TestChannel *test = test_channel_new(LINE_MAX_USUAL);
-        g_autofree char *text = test_channel_text(1, 99999);
-        size_t sent = 0;
-        int r;
-
-        while ((r = channel_send(test->channel, text, 99999)) == 0) {
-                sent++;
-        }
-        g_assert_cmpint(r, ==, -ENOBUFS);
-        size_t queued = channel_queued_bytes(test->channel);
-        g_assert_cmpuint(queued, <=, CHANNEL_QUEUE_BYTES_MAX);
-        g_assert_cmpuint(queued + 100000, >, CHANNEL_QUEUE_BYTES_MAX);
-        g_assert_cmpint(channel_send(test->channel, text, CHANNEL_QUEUE_BYTES_MAX - queued), ==, -ENOBUFS);
-        g_assert_cmpuint(channel_queued_bytes(test->channel), ==, queued);
-        size_t last = CHANNEL_QUEUE_BYTES_MAX - queued - 1;
-        g_assert_cmpint(channel_send(test->channel, text, last), ==, 0);
-        g_assert_cmpuint(channel_queued_bytes(test->channel), ==, CHANNEL_QUEUE_BYTES_MAX);
-        g_assert_cmpint(channel_send(test->channel, "1", 1), ==, -ENOBUFS);
-        test_channel_renew(test);
-        g_autofree char *got = test_channel_drink(test, sent * 100000 + last + 1);
-        for (size_t i = 0; i < sent; i++) {
-                g_assert_cmpint(memcmp(got + i * 100000, text, 99999), ==, 0);
-                g_assert_cmpint(got[i * 100000 + 99999], ==, '\n');
-        }
-        g_assert_cmpint(memcmp(got + sent * 100000, text, last), ==, 0);
-        g_assert_cmpint(got[sent * 100000 + last], ==, '\n');
-        g_assert_cmpuint(channel_queued_bytes(test->channel), ==, 0);
-        g_assert_cmpint(channel_send(test->channel, text, CHANNEL_QUEUE_BYTES_MAX), ==, -ENOBUFS);
-        test_channel_free(test);
-}
-
 /* It ends while much is queued for it. */
 static void test_closed_with_queue(void) {
         TestChannel *test = test_channel_new(LINE_MAX_USUAL);
@@ -782,7 +750,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/platform/channel/order", test_order);
         g_test_add_func("/platform/channel/sent-pages", test_sent_pages);
         g_test_add_func("/platform/channel/end-of-ring", test_end_of_ring);
-        g_test_add_func("/platform/channel/queue-full", test_queue_full);
         g_test_add_func("/platform/channel/closed-with-queue", test_closed_with_queue);
         g_test_add_func("/platform/channel/half-closed", test_half_closed);
         g_test_add_func("/platform/channel/fds", test_fds);
