@@ -207,8 +207,8 @@ int channel_outbox_prepare(ChannelOutbox *outbox, const char *text, size_t lengt
                 r = write_line(outbox, text, length, &end);
         }
         if (r >= 0) {
-                atomic_store(&outbox->window->words->answer,
-                             end); /* no fault point: it counts by what follows */
+                /* no fault point: it counts by what follows */
+                atomic_store(&outbox->window->words->answer, end);
         }
         return r;
 }
