@@ -13,6 +13,7 @@
 #include "daemon/service.h"
 #include "manager/manager-state.h"
 #include "platform/instance-lock.h"
+#include "platform/lifeline.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,6 +34,7 @@ static int arg_ready_fd = -EBADF;
 static bool arg_system;
 static bool arg_private;
 static int arg_lock_fd = -EBADF; /* of our predecessor in this process */
+static int arg_lifeline_fd = -EBADF;
 static const char *arg_check_state;
 
 /* Tell who started us, on --ready-fd and in the log. */
@@ -152,7 +154,7 @@ static int read_settings(Settings *settings, const InstancePaths *paths) {
 /* The new program in our place; on failure the service manager starts us again, with the state that it
  * keeps. */
 static int renew(char *const *command, Handover *handover, int lock_fd) {
-        int r = reexec(command, handover, lock_fd);
+        int r = reexec(command, handover, lock_fd, steal_fd(&arg_lifeline_fd));
 
         (void) log_error_errno(r, "%s cannot be executed: %m", command[0]);
         handover_free(handover);
@@ -226,6 +228,7 @@ static int run(void) {
                         .private = arg_private,
                         .command = command,
                         .ready_fd = arg_ready_fd,
+                        .lifeline_fd = arg_lifeline_fd,
                 };
                 ServiceResult result = service_run(&options);
                 arg_ready_fd = -EBADF;
@@ -265,6 +268,7 @@ static int print_help(void) {
                     "  --check-state=A,B   say OK if the state in these two descriptors can be taken over\n"
                     "  --lock-fd=FD        the lock of the instance, from a predecessor in this process\n"
                     "  --keeper            hold the scope of the isolation backend \"group\"\n"
+                    "  --lifeline=FD       with --private: stop everything at the end of file on this pipe\n"
                     "  --ready-fd=FD       write READY, or ERROR and a text, to this descriptor\n"
                     "  --print-settings    print the table of settings with their defaults and end\n"
                     "  --print-attributes[=table]\n"
@@ -287,12 +291,46 @@ static int open_fd_argument(const char *option, const char *text) {
         return (int) number;
 }
 
+static int open_lifeline_argument(const char *text) {
+        int fd = open_fd_argument("lifeline", text);
+
+        if (fd >= 0 && lifeline_check(fd) < 0) {
+                (void) fprintf(stderr,
+                               "pm2d: --lifeline: '%s' is neither the reading end of a pipe nor a connected "
+                               "stream socket\n",
+                               text);
+                return -EBADF;
+        }
+        return fd;
+}
+
+/* What options mean together; extra is what stands behind them, or NULL. */
+static int check_options(const char *extra) {
+        const char *problem = NULL;
+
+        if (arg_system && (arg_private || geteuid() != 0)) {
+                problem = "--system is for root, and not with --private";
+        } else if (arg_lifeline_fd >= 0 && !arg_private) {
+                problem = "--lifeline is for --private";
+        } else if (arg_lifeline_fd >= 0 &&
+                   (arg_lifeline_fd == arg_ready_fd || arg_lifeline_fd == arg_lock_fd)) {
+                problem = "--lifeline needs a descriptor of its own";
+        }
+        if (problem) {
+                (void) fprintf(stderr, "pm2d: %s\n", problem);
+        } else if (extra) {
+                (void) fprintf(stderr, "pm2d: unexpected argument '%s'\n", extra);
+        }
+        return problem || extra ? -EINVAL : 0;
+}
+
 int main(int argc, char **argv) {
         enum {
                 OPTION_PRIVATE = 256,
                 OPTION_SYSTEM,
                 OPTION_KEEPER,
                 OPTION_LOCK_FD,
+                OPTION_LIFELINE,
                 OPTION_CHECK_STATE,
                 OPTION_READY_FD,
                 OPTION_PRINT_SETTINGS,
@@ -305,6 +343,7 @@ int main(int argc, char **argv) {
                 { "system", no_argument, NULL, OPTION_SYSTEM },
                 { "keeper", no_argument, NULL, OPTION_KEEPER },
                 { "lock-fd", required_argument, NULL, OPTION_LOCK_FD },
+                { "lifeline", required_argument, NULL, OPTION_LIFELINE },
                 { "check-state", required_argument, NULL, OPTION_CHECK_STATE },
                 { "ready-fd", required_argument, NULL, OPTION_READY_FD },
                 { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
@@ -335,6 +374,12 @@ int main(int argc, char **argv) {
                                 return STATUS_USAGE;
                         }
                         break;
+                case OPTION_LIFELINE:
+                        arg_lifeline_fd = open_lifeline_argument(optarg);
+                        if (arg_lifeline_fd < 0) {
+                                return STATUS_USAGE;
+                        }
+                        break;
                 case OPTION_READY_FD:
                         arg_ready_fd = open_fd_argument("ready-fd", optarg);
                         if (arg_ready_fd < 0) {
@@ -354,12 +399,7 @@ int main(int argc, char **argv) {
                         return STATUS_USAGE;
                 }
         }
-        if (arg_system && (arg_private || geteuid() != 0)) {
-                (void) fputs("pm2d: --system is for root, and not with --private\n", stderr);
-                return STATUS_USAGE;
-        }
-        if (optind < argc) {
-                (void) fprintf(stderr, "pm2d: unexpected argument '%s'\n", argv[optind]);
+        if (check_options(argv[optind]) < 0) {
                 return STATUS_USAGE;
         }
         return arg_check_state ? check_state() : run();

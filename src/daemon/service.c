@@ -9,6 +9,7 @@
 #include "bus/bus-broker.h"
 #include "bus/bus-server.h"
 #include "manager/manager.h"
+#include "platform/lifeline.h"
 #include "platform/unit-job.h"
 
 #include <inttypes.h>
@@ -28,7 +29,7 @@ typedef struct Service {
         Manager *manager;
         BusServer *server;
         BusBroker *broker;
-        sd_event_source *extend_source;
+        sd_event_source *extend_source, *lifeline_source;
         UnitJob *job;
         char *unit; /* our own, if systemd runs us */
         int ready_fd;
@@ -99,10 +100,10 @@ static void load_saved(Service *service) {
         }
 }
 
-static void stop_all(Service *service) {
+static void stop_all(Service *service, const char *reason) {
         (void) CHANGE("stopping-notify", sd_notify(0, "STOPPING=1"));
         extend_timeouts(service);
-        manager_shut_down(service->manager, "signal", EXIT_SUCCESS);
+        manager_shut_down(service->manager, reason, EXIT_SUCCESS);
 }
 
 static void on_job_type(void *userdata, const char *type) {
@@ -111,7 +112,7 @@ static void on_job_type(void *userdata, const char *type) {
         if (strcmp(type, "restart") == 0 || strcmp(type, "try-restart") == 0) {
                 manager_detach(service->manager);
         } else {
-                stop_all(service);
+                stop_all(service, "signal");
         }
 }
 
@@ -135,7 +136,17 @@ static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo 
                          on_job_type,
                          service,
                          &service->job) < 0) {
-                stop_all(service);
+                stop_all(service, "signal");
+        }
+        return 0;
+}
+
+/* Whoever had us for himself is gone. A successor in this process will see it as well. */
+static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Service *service = userdata;
+
+        if (!manager_is_leaving(service->manager)) {
+                stop_all(service, "lifeline");
         }
         return 0;
 }
@@ -165,7 +176,18 @@ static int open_manager(Service *service) {
         if (r >= 0) {
                 r = sd_event_add_signal(service->event, NULL, SIGTERM, on_end_signal, service);
         }
-        return r < 0 ? r : sd_event_add_signal(service->event, NULL, SIGINT, on_end_signal, service);
+        if (r >= 0) {
+                r = sd_event_add_signal(service->event, NULL, SIGINT, on_end_signal, service);
+        }
+        if (r >= 0 && options->lifeline_fd >= 0) {
+                r =
+                                lifeline_watch(service->event,
+                                               options->lifeline_fd,
+                                               on_lifeline,
+                                               service,
+                                               &service->lifeline_source);
+        }
+        return r;
 }
 
 static int open_faces(Service *service) {
@@ -240,6 +262,7 @@ ServiceResult service_run(const ServiceOptions *options) {
         unit_job_free(service.job);
         g_free(service.unit);
         (void) sd_event_source_disable_unref(service.extend_source);
+        (void) sd_event_source_disable_unref(service.lifeline_source);
         (void) sd_event_unref(service.event);
         result.status = r < 0 ? EXIT_FAILURE : r;
         return result;

@@ -14,6 +14,7 @@ typedef struct ServiceOptions {
         bool private;         /* the private socket alone */
         char *const *command; /* how we are executed, absolute: for Reexecute */
         int ready_fd;         /* READY or ERROR goes there, then it is closed; negative: none */
+        int lifeline_fd;      /* at its end of file all is stopped; borrowed; negative: none */
 } ServiceOptions;
 
 typedef struct ServiceResult {

@@ -395,7 +395,7 @@ PM2_EXPORT int pm2_recent_events(
 
 /* Something that polls readable or hung up once the supervisor is gone: our connection, or, where a broker
  * stands between, its process. -EBADF if there is no such thing. */
-static int open_lifeline(pm2_client *client) {
+static int open_daemon_end(pm2_client *client) {
         _cleanup_bus_creds_ sd_bus_creds *creds = NULL;
         pid_t pid;
 
@@ -415,7 +415,7 @@ PM2_EXPORT int pm2_reexecute(pm2_client *client) {
 
         int r = client_call(client, &call, &reply);
         if (r >= 0) {
-                pm2_disconnect(client);
+                client_close_connection(client);
         }
         return r;
 }
@@ -429,14 +429,14 @@ PM2_EXPORT int pm2_kill_daemon(pm2_client *client, const pm2_options *options) {
                 .timeout_usec = api_call_timeout(options),
         };
 
-        _cleanup_close_ int lifeline = client->bus ? open_lifeline(client) : -EBADF;
+        _cleanup_close_ int end_fd = client->bus ? open_daemon_end(client) : -EBADF;
         int r = client_call(client, &call, &reply);
         if (r < 0) {
                 return r;
         }
-        if (lifeline >= 0) {
+        if (end_fd >= 0) {
                 struct pollfd gone = {
-                        .fd = lifeline,
+                        .fd = end_fd,
                         .events = client->peer ? POLLRDHUP : POLLIN,
                 };
                 while (poll(&gone, 1, GONE_TIMEOUT_MSEC) < 0 && errno == EINTR) {

@@ -130,6 +130,7 @@ PM2_EXPORT int pm2_client_new(pm2_client **ret) {
         if (!client) {
                 return -ENOMEM;
         }
+        client->lifeline_fd = -EBADF;
         *ret = client;
         return 0;
 }
@@ -143,11 +144,16 @@ PM2_EXPORT pm2_client *pm2_client_free(pm2_client *client) {
         return NULL;
 }
 
-PM2_EXPORT void pm2_disconnect(pm2_client *client) {
+void client_close_connection(pm2_client *client) {
         client->bus = sd_bus_flush_close_unref(client->bus);
         free(client->address);
         client->address = NULL;
         client->peer = false;
+}
+
+PM2_EXPORT void pm2_disconnect(pm2_client *client) {
+        client_close_connection(client);
+        client->lifeline_fd = close_fd(client->lifeline_fd);
 }
 
 PM2_EXPORT const char *pm2_get_address(const pm2_client *client) {

@@ -20,9 +20,10 @@
 #define READ_TIMEOUT_USEC (UINT64_C(60) * 1000000)
 
 struct pm2_client {
-        sd_bus *bus;    /* kept after the connection broke, until the next attempt */
-        bool peer;      /* the private socket rather than a message bus */
-        uint64_t flags; /* of the last pm2_connect() */
+        sd_bus *bus;     /* kept after the connection broke, until the next attempt */
+        bool peer;       /* the private socket rather than a message bus */
+        uint64_t flags;  /* of the last pm2_connect() */
+        int lifeline_fd; /* the supervisor of our own ends with it; negative: there is none */
         char *address;
         char *error_name;
         char *error_message;
@@ -37,6 +38,9 @@ int client_fail_call(pm2_client *client, int error, const sd_bus_error *bus_erro
 
 void client_clear_error(pm2_client *client);
 
+/* Close the connection alone: a supervisor of our own goes on. */
+void client_close_connection(pm2_client *client);
+
 /* The negative errno of a D-Bus error name, -EREMOTEIO for names without one. */
 int error_name_to_errno(const char *name);
 
@@ -50,8 +54,8 @@ bool client_trusts(const pm2_client *client, uid_t server);
  * stands. */
 bool client_drain(pm2_client *client);
 
-/* Start a private supervisor and wait until it is ready. -ECONNREFUSED: it failed; client_fail() holds
- * why. -EALREADY: it ended because another one runs. */
+/* Start a private supervisor, with PM2_CONNECT_NO_DAEMON one on our lifeline, and wait until it is ready.
+ * -ECONNREFUSED: it failed; client_fail() holds why. -EALREADY: it ended because another one runs. */
 int client_spawn(pm2_client *client, const InstancePaths *paths);
 
 /* One method call. path NULL is the manager, interface NULL the manager's. */

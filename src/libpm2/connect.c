@@ -22,6 +22,7 @@
 #define ACTIVATE_TIMEOUT_USEC (UINT64_C(120) * 1000000)
 #define SPAWN_TURN_MSEC       30000
 #define SPAWN_LOST_MSEC       5000
+#define ENDING_MSEC           30000
 #define POLL_INTERVAL_MSEC    20
 
 static const struct {
@@ -277,6 +278,62 @@ static int connect_within(pm2_client *client, const InstancePaths *paths, unsign
         }
 }
 
+/* One that will not be there for long is no supervisor to a client that would have its own instead: wait for
+ * its end, and return -ENOTCONN. */
+static int leave_ending(pm2_client *client) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        struct pollfd gone = { .fd = sd_bus_get_fd(client->bus), .events = POLLRDHUP };
+        int ending = 0;
+
+        int r = sd_bus_get_property_trivial(
+                        client->bus,
+                        NULL,
+                        MANAGER_PATH,
+                        MANAGER_INTERFACE,
+                        "ShuttingDown",
+                        &error,
+                        'b',
+                        &ending);
+        if (r >= 0 && !ending) {
+                return 0;
+        }
+        if (r < 0) {
+                r = error_is_disconnect(r, error.name)
+                                    ? -ENOTCONN
+                                    : client_fail(client, r, "cannot tell whether pm2d is ending: %m");
+        } else {
+                while ((r = poll(&gone, 1, ENDING_MSEC)) < 0 && errno == EINTR) {
+                }
+                r = r == 0 ? client_fail(client,
+                                         -ESHUTDOWN,
+                                         "the pm2d that runs is ending, and takes too long")
+                           : -ENOTCONN;
+        }
+        client_close_connection(client);
+        return r;
+}
+
+/* Whether a supervisor is at work; asking lets one that starts at this moment try once more. */
+static bool lock_is_held(const InstancePaths *paths) {
+        _cleanup_close_ int fd =
+                        open(paths->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+
+        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* One that is there but does not listen is about to, as after Reexecute, or about to be gone: another would
+ * wait for its lock all the same. */
+static int connect_listening_soon(pm2_client *client, const InstancePaths *paths) {
+        for (unsigned waited = 0;; waited += POLL_INTERVAL_MSEC) {
+                bool held = lock_is_held(paths);
+                int r = connect_socket(client, paths->socket_path);
+                if (r != -ENOTCONN || !held || waited >= SPAWN_LOST_MSEC) {
+                        return r;
+                }
+                pause_msec(POLL_INTERVAL_MSEC);
+        }
+}
+
 static int connect_spawned(pm2_client *client, const InstancePaths *paths) {
         _cleanup_close_ int lock = -EBADF;
 
@@ -288,7 +345,7 @@ static int connect_spawned(pm2_client *client, const InstancePaths *paths) {
         if (r < 0) {
                 return r;
         }
-        r = connect_socket(client, paths->socket_path);
+        r = connect_listening_soon(client, paths);
         if (r != -ENOTCONN) {
                 return r;
         }
@@ -302,6 +359,9 @@ static int connect_spawned(pm2_client *client, const InstancePaths *paths) {
                 return r;
         }
         r = connect_socket(client, paths->socket_path);
+        if (r < 0) {
+                client->lifeline_fd = close_fd(client->lifeline_fd);
+        }
         return r == -ENOTCONN ? client_fail(client,
                                             -ECONNREFUSED,
                                             "pm2d is started, but nobody serves %s",
@@ -310,11 +370,16 @@ static int connect_spawned(pm2_client *client, const InstancePaths *paths) {
 }
 
 static int connect_paths(pm2_client *client, const InstancePaths *paths, bool may_start) {
+        bool own = client->flags & PM2_CONNECT_NO_DAEMON;
+
         int r = connect_socket(client, paths->socket_path);
+        if (r >= 0 && own && may_start) {
+                r = leave_ending(client);
+        }
         if (r != -ENOTCONN) {
                 return r;
         }
-        r = connect_bus(client, may_start);
+        r = connect_bus(client, may_start && !own);
         if (r != -ENOTCONN) {
                 return r;
         }
@@ -344,14 +409,21 @@ PM2_EXPORT int pm2_connect(pm2_client *client, uint64_t flags) {
         InstancePaths paths;
 
         client_clear_error(client);
-        if (flags & ~(uint64_t) (PM2_CONNECT_NO_SPAWN | PM2_CONNECT_SYSTEM)) {
+        if (flags & ~(uint64_t) (PM2_CONNECT_NO_SPAWN | PM2_CONNECT_SYSTEM | PM2_CONNECT_NO_DAEMON)) {
                 return client_fail(client, -EINVAL, "unknown connection flags");
+        }
+        if ((flags & PM2_CONNECT_SYSTEM) && (flags & PM2_CONNECT_NO_DAEMON)) {
+                return client_fail(client, -EINVAL, "the pm2d of the system is nobody's own");
         }
         bool same_instance = ((flags ^ client->flags) & PM2_CONNECT_SYSTEM) == 0;
         if (same_instance && client_drain(client)) {
                 return 0;
         }
-        pm2_disconnect(client);
+        if (same_instance) {
+                client_close_connection(client); /* what broke may come back, one of our own as well */
+        } else {
+                pm2_disconnect(client);
+        }
         client->flags = flags;
         int r = flags & PM2_CONNECT_SYSTEM ? instance_paths_init_system(&paths)
                                            : instance_paths_init(&paths);

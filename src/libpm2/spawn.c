@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Starting a private supervisor: a daemon of its own session that keeps nothing of this process but its
- * environment. This library lives in other people's programs, threads included: all is prepared before the
- * fork, and between fork and exec nothing is called that a signal handler might not call. */
+ * environment and, if it is to end with us, the reading end of a pipe. This library lives in other people's
+ * programs, threads included: all is prepared before the fork, and between fork and exec nothing is called
+ * that a signal handler might not call. */
 
 #include "client.h"
 
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define READY_FD          3
+#define LIFELINE_FD       4
 #define FIRST_SPARE_FD    10
 #define READY_TIMEOUT_SEC 60
 #define ANSWER_MAX        1024
@@ -28,6 +30,7 @@ typedef struct Plan {
         char *log_path;
         char **environment;
         int null_fd, log_fd, ready_fd;
+        int lifeline_fd; /* the daemon's end; negative: it outlives us */
 } Plan;
 
 /* What a service manager or a shell's parent said to us is not said to the supervisor. */
@@ -95,16 +98,26 @@ static void child_reset_signals(void) {
 
 static _Noreturn void child_exec(const Plan *plan) {
         static char option_private[] = "--private", option_ready[] = "--ready-fd=3";
-        char *arguments[] = { (char *) plan->program, option_private, option_ready, NULL };
+        static char option_lifeline[] = "--lifeline=4";
+        bool with_lifeline = plan->lifeline_fd >= 0;
+        char *arguments[] = {
+                (char *) plan->program,
+                option_private,
+                option_ready,
+                with_lifeline ? option_lifeline : NULL,
+                NULL,
+        };
+        int first_unused = with_lifeline ? LIFELINE_FD + 1 : READY_FD + 1;
 
         child_reset_signals();
         if (chdir("/") < 0 || dup2(plan->null_fd, STDIN_FILENO) < 0 ||
             dup2(plan->log_fd, STDOUT_FILENO) < 0 || dup2(plan->log_fd, STDERR_FILENO) < 0 ||
-            dup2(plan->ready_fd, READY_FD) < 0) {
+            dup2(plan->ready_fd, READY_FD) < 0 ||
+            (with_lifeline && dup2(plan->lifeline_fd, LIFELINE_FD) < 0)) {
                 child_fail(plan->ready_fd, errno);
         }
-        if (close_range(READY_FD + 1, ~0U, 0) < 0) {
-                for (int fd = READY_FD + 1; fd < 65536; fd++) {
+        if (close_range((unsigned) first_unused, ~0U, 0) < 0) {
+                for (int fd = first_unused; fd < 65536; fd++) {
                         (void) close(fd);
                 }
         }
@@ -249,6 +262,22 @@ static int run_plan(pm2_client *client, Plan *plan) {
         return judge_answer(client, plan, answer);
 }
 
+/* Nobody writes to it: its closing, by whatever means, is the message. */
+static int open_lifeline(pm2_client *client, Plan *plan, int *ret) {
+        int ends[2];
+
+        if (pipe2(ends, O_CLOEXEC) < 0) {
+                return client_fail(client, -errno, "cannot make a pipe: %m");
+        }
+        plan->lifeline_fd = ends[0];
+        *ret = ends[1];
+        int r = move_high(&plan->lifeline_fd);
+        if (r >= 0) {
+                r = move_high(ret);
+        }
+        return r < 0 ? client_fail(client, r, "cannot start pm2d: %m") : 0;
+}
+
 int client_spawn(pm2_client *client, const InstancePaths *paths) {
         const char *program = secure_getenv("PM2D_PATH");
         Plan plan = {
@@ -256,16 +285,26 @@ int client_spawn(pm2_client *client, const InstancePaths *paths) {
                 .null_fd = -EBADF,
                 .log_fd = -EBADF,
                 .ready_fd = -EBADF,
+                .lifeline_fd = -EBADF,
         };
+        _cleanup_close_ int lifeline_fd = -EBADF;
 
         int r = open_plan(client, paths, &plan);
+        if (r >= 0 && (client->flags & PM2_CONNECT_NO_DAEMON)) {
+                r = open_lifeline(client, &plan, &lifeline_fd);
+        }
         if (r >= 0) {
                 r = run_plan(client, &plan);
+        }
+        if (r >= 0) {
+                (void) close_fd(client->lifeline_fd); /* of one that is no more */
+                client->lifeline_fd = steal_fd(&lifeline_fd);
         }
         free(plan.environment);
         free(plan.log_path);
         (void) close_fd(plan.null_fd);
         (void) close_fd(plan.log_fd);
         (void) close_fd(plan.ready_fd);
+        (void) close_fd(plan.lifeline_fd);
         return r;
 }

@@ -190,6 +190,8 @@ typedef struct Reexec Reexec;
 void manager_reexec_free(Manager *manager);
 /* Tell who asked for it that it comes. */
 void manager_reexec_answer(Manager *manager);
+/* We end before the new program has shown anything: whoever waits is told so. */
+void manager_reexec_give_up(Manager *manager);
 /* All that the new program needs; the manager is good for manager_free() alone then. */
 Handover *manager_reexec_hand_over(Manager *manager);
 

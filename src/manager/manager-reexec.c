@@ -76,6 +76,17 @@ void manager_reexec_answer(Manager *manager) {
         operation_finish(manager->reexec->operation, 0, NULL);
 }
 
+/* The end may have been ordered while it was tried: a successor would not know of it. */
+static int judge(const Manager *manager, bool accepted, Error *error) {
+        int r = shutdown_refuse(manager, error);
+
+        return r < 0 || accepted ? r
+                                 : error_set(error,
+                                             ERROR_SPAWN_FAILED,
+                                             "%s cannot take the state over: nothing was changed",
+                                             manager->command[0]);
+}
+
 static void finish(Reexec *reexec, bool accepted) {
         Manager *manager = reexec->manager;
         Operation *operation = reexec->operation;
@@ -83,18 +94,19 @@ static void finish(Reexec *reexec, bool accepted) {
 
         reexec->out_source = sd_event_source_disable_unref(reexec->out_source);
         reexec->timer = sd_event_source_disable_unref(reexec->timer);
-        if (!accepted) {
-                (void) error_set(
-                                &error,
-                                ERROR_SPAWN_FAILED,
-                                "%s cannot take the state over: nothing was changed",
-                                manager->command[0]);
+        if (judge(manager, accepted, &error) < 0) {
                 log_error("%s", error.message);
                 manager_reexec_free(manager);
                 operation_finish(operation, 0, &error);
                 return;
         }
         manager_detach(manager);
+}
+
+void manager_reexec_give_up(Manager *manager) {
+        if (manager->reexec) {
+                finish(manager->reexec, false);
+        }
 }
 
 static int on_check_output(sd_event_source *source, int fd, uint32_t revents, void *userdata) {

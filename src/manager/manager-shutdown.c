@@ -70,6 +70,7 @@ void shutdown_check(Manager *manager) {
                 operation_finish(manager->kill_operations->pdata[i], 0, NULL);
         }
         g_ptr_array_set_size(manager->kill_operations, 0);
+        manager_reexec_give_up(manager);
         end_loop(manager);
 }
 

@@ -76,11 +76,10 @@ static int lift(int *fd, int lowest) {
         return 0;
 }
 
-/* Each to its number, the lock last: those that lie in that range are lifted out of it first. */
-static int line_up(Handover *handover, int lock_fd) {
-        int first_free = FIRST_FD + (int) handover->fds->len + 1;
+/* Each to its number: those that lie in that range are lifted out of it first. */
+static int line_up(Handover *handover) {
+        int first_free = FIRST_FD + (int) handover->fds->len;
 
-        handover_take(handover, "lock", lock_fd);
         for (guint i = 0; i < handover->fds->len; i++) {
                 int r = lift(&g_array_index(handover->fds, int, i), first_free);
                 if (r < 0) {
@@ -104,22 +103,33 @@ static void set_number(const char *name, long number) {
         (void) g_setenv(name, text, TRUE);
 }
 
-/* The command and one argument more; the strings are borrowed. */
-static char **with_last_argument(char *const *command, char *argument) {
+/* The command and one or two arguments more; the strings are borrowed. */
+static char **with_last_arguments(char *const *command, char *first, char *second) {
         size_t n = g_strv_length((char **) command);
-        char **argv = g_new0(char *, n + 2);
+        char **argv = g_new0(char *, n + 3);
 
         memcpy(argv, command, n * sizeof(*argv));
-        argv[n] = argument;
+        argv[n] = first;
+        argv[n + 1] = second;
         return argv;
 }
 
-int reexec(char *const *command, Handover *handover, int lock_fd) {
+/* An fd that an option names rather than LISTEN_FDNAMES, behind those that are there. */
+static char *take_for_option(Handover *handover, const char *option, int fd) {
+        char *argument = g_strdup_printf("--%s=%d", option, FIRST_FD + (int) handover->fds->len);
+
+        handover_take(handover, option, fd);
+        return argument;
+}
+
+int reexec(char *const *command, Handover *handover, int lock_fd, int lifeline_fd) {
         g_autoptr(GString) names = g_string_new(NULL);
         guint n_fds = handover->fds->len;
-        g_autofree char *lock = g_strdup_printf("--lock-fd=%d", FIRST_FD + (int) n_fds);
+        g_autofree char *lock = take_for_option(handover, "lock-fd", lock_fd);
+        g_autofree char *lifeline =
+                        lifeline_fd >= 0 ? take_for_option(handover, "lifeline", lifeline_fd) : NULL;
 
-        int r = line_up(handover, lock_fd);
+        int r = line_up(handover);
         if (r < 0) {
                 return r;
         }
@@ -130,7 +140,7 @@ int reexec(char *const *command, Handover *handover, int lock_fd) {
         set_number("LISTEN_FDS", (long) n_fds);
         set_number("LISTEN_PID", getpid());
         (void) g_setenv("LISTEN_FDNAMES", names->str, TRUE);
-        g_autofree char **argv = with_last_argument(command, lock);
+        g_autofree char **argv = with_last_arguments(command, lock, lifeline);
         (void) CHANGE("reexec", execv(argv[0], argv)); /* what comes after it: main.c */
         return -errno;
 }
@@ -155,7 +165,7 @@ static _Noreturn void run_check(char *const *argv, pid_t parent, int slots_fd, i
 }
 
 int reexec_check(char *const *command, int slots_fd, int blobs_fd, int *ret_pidfd, int *ret_fd) {
-        g_autofree char **argv = with_last_argument(command, (char *) "--check-state=3,4");
+        g_autofree char **argv = with_last_arguments(command, (char *) "--check-state=3,4", NULL);
         int ends[2];
 
         if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {

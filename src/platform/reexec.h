@@ -16,10 +16,10 @@ void handover_take(Handover *handover, const char *name, int fd);
  * Freed by the caller. */
 int reexec_own_path(char **ret);
 
-/* Execute the command with lock_fd, which the handover takes, as a last argument "--lock-fd=". Returns on
- * failure alone: then fds and environment may have been changed, and the process is good for an error
- * message. */
-int reexec(char *const *command, Handover *handover, int lock_fd);
+/* Execute the command with lock_fd as an argument "--lock-fd=" behind the others and, unless it is negative,
+ * with lifeline_fd as "--lifeline="; the handover takes both. Returns on failure alone: then fds and
+ * environment may have been changed, and the process is good for an error message. */
+int reexec(char *const *command, Handover *handover, int lock_fd, int lifeline_fd);
 
 /* Execute the command with "--check-state=3,4" as a last argument and these two as fds 3 and 4; its standard
  * output is read from *ret_fd: "OK" if it can take the state over. */

@@ -350,7 +350,7 @@ class Daemon:
             self.cgroup = os.path.join(own_cgroup(), f'pm2t-{self.mark[:12]}{self.cgroup_suffix}')
             os.makedirs(self.cgroup, exist_ok=True)
 
-    def start(self, arguments=(), wait=True):
+    def start(self, arguments=(), wait=True, pass_fds=()):
         """Start it and, unless told otherwise, wait until it is ready."""
         self.enter_cgroup()
         ready_read, ready_write = os.pipe()
@@ -367,7 +367,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [self.program, '--private', f'--ready-fd={ready_write}', *arguments],
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, cwd=self.root, env=self.environment(),
-                pass_fds=[ready_write], preexec_fn=in_child)
+                pass_fds=[ready_write, *pass_fds], preexec_fn=in_child)
         os.close(ready_write)
         with os.fdopen(ready_read, 'rb', buffering=0) as ready:
             if wait and not ready.read(64):

@@ -7,6 +7,7 @@
 
 #include "basic/sd-cleanup.h"
 
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -249,7 +250,9 @@ static void test_system(void) {
         g_assert_true(geteuid() == 0 || !client_trusts(client, geteuid()));
         g_assert_cmpint(pm2_connect(client, PM2_CONNECT_NO_SPAWN), ==, 0);
         g_assert_nonnull(strstr(pm2_get_address(client), socket_path));
-        g_assert_cmpint(pm2_connect(client, 1 << 2), ==, -EINVAL);
+        g_assert_cmpint(pm2_connect(client, 1 << 3), ==, -EINVAL);
+        g_assert_cmpint(pm2_connect(client, PM2_CONNECT_SYSTEM | PM2_CONNECT_NO_DAEMON), ==, -EINVAL);
+        g_assert_nonnull(strstr(pm2_get_address(client), socket_path)); /* as it was */
         (void) g_unlink(program);
         (void) pm2_client_free(client);
         end_server(server);
@@ -350,6 +353,36 @@ static void test_spawn_context(void) {
         (void) pm2_client_free(client);
 }
 
+/* A supervisor of the client's own has one descriptor more, the only trace of which is its end of file. Here
+ * the connection fails, so that it must not stay. */
+static void test_spawn_lifeline(void) {
+        static const char script[] = "#!/bin/sh\n"
+                                     "for fd in 0 1 2 3 4 5 6 7 8 9; do\n"
+                                     "[ -e /proc/$$/fd/$fd ] && fds=$fds$fd; done\n"
+                                     "echo READY >&3\n"
+                                     "cat <&4\n"
+                                     "echo \"args=$* fds=$fds\" >\"$XDG_STATE_HOME/ended\"\n";
+        g_autofree char *program = g_build_filename(folder, "pm2d", NULL);
+        g_autofree char *ended_path = g_build_filename(folder, "ended", NULL);
+        pm2_client *client = new_client();
+        char text[256] = "";
+
+        (void) g_setenv("PM2D_PATH", program, true);
+        g_assert_true(g_file_set_contents(program, script, -1, NULL));
+        g_assert_cmpint(g_chmod(program, 0700), ==, 0);
+        g_assert_cmpint(mkfifo(ended_path, 0600), ==, 0);
+        g_assert_cmpint(pm2_connect(client, PM2_CONNECT_NO_DAEMON | PM2_CONNECT_NO_SPAWN), ==, -ENOTCONN);
+        g_assert_cmpint(pm2_connect(client, PM2_CONNECT_NO_DAEMON), ==, -ECONNREFUSED);
+        g_assert_nonnull(strstr(pm2_last_error_message(client), "nobody serves"));
+        g_assert_cmpint(client->lifeline_fd, <, 0);
+        int ended = open(ended_path, O_RDONLY | O_CLOEXEC); /* waits for it */
+        g_assert_cmpint(read(ended, text, sizeof(text) - 1), >, 0);
+        g_assert_cmpstr(text, ==, "args=--private --ready-fd=3 --lifeline=4 fds=01234\n");
+        (void) close(ended);
+        (void) g_unlink(ended_path);
+        (void) pm2_client_free(client);
+}
+
 static void test_error_table(void) {
         g_assert_true(error_is_disconnect(-ECONNRESET, NULL));
         g_assert_true(error_is_disconnect(-EIO, SD_BUS_ERROR_NO_REPLY));
@@ -376,6 +409,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/libpm2/client/errors", test_errors);
         g_test_add_func("/libpm2/client/spawn", test_spawn);
         g_test_add_func("/libpm2/client/spawn-context", test_spawn_context);
+        g_test_add_func("/libpm2/client/spawn-lifeline", test_spawn_lifeline);
         int status = g_test_run();
         g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
         (void) !system(command);

@@ -25,7 +25,8 @@ enum {
         FD_COUNT_MAX = 200,
 };
 
-#define LOCK_LABEL "the lock"
+#define LOCK_LABEL     "the lock"
+#define LIFELINE_LABEL "the lifeline"
 
 static char own_path[4096];
 
@@ -46,16 +47,24 @@ static void assert_label(int fd, const char *label) {
         g_assert_cmpstr(text, ==, label);
 }
 
-/* After reexec(): argv is "successor", how many fds there are, the lock. Names are labels. */
+/* After reexec(): argv is "successor", how many fds there are, the lock, perhaps the lifeline. Names are
+ * labels. */
 static int be_successor(int argc, char **argv) {
         sd_event *event = test_event_new();
         FdStore *store = NULL;
 
-        g_assert_cmpint(argc, ==, 4);
+        g_assert_cmpint(argc, >=, 4);
         int count = atoi(argv[2]); /* NOLINT(cert-err34-c): we wrote it */
         g_autofree char *lock = g_strdup_printf("--lock-fd=%d", FIRST_FD + count);
         g_assert_cmpstr(argv[3], ==, lock);
         assert_label(FIRST_FD + count, LOCK_LABEL);
+        int options = argc - 3;
+        if (options > 1) {
+                g_autofree char *lifeline = g_strdup_printf("--lifeline=%d", FIRST_FD + count + 1);
+                g_assert_cmpstr(argv[4], ==, lifeline);
+                assert_label(FIRST_FD + count + 1, LIFELINE_LABEL);
+        }
+        g_assert_cmpint(options, <=, 2);
         g_assert_cmpint(fd_store_new(event, &store), ==, 0);
         for (int i = 0; i < count; i++) {
                 g_autofree char *name = g_strdup_printf("p%d", i);
@@ -64,7 +73,7 @@ static int be_successor(int argc, char **argv) {
                 assert_label(fd, name);
         }
         /* Nothing else came along, the originals and what was in between among it. */
-        for (int fd = FIRST_FD + count + 1; fd < 4 * FD_COUNT_MAX + 64; fd++) {
+        for (int fd = FIRST_FD + count + options; fd < 4 * FD_COUNT_MAX + 64; fd++) {
                 char text[64] = { 0 };
                 if (pread(fd, text, sizeof(text) - 1, 0) > 0) {
                         g_error("fd %d: %s", fd, text);
@@ -132,8 +141,8 @@ static void add_in_order(Handover *handover, int count, Order order) {
         }
 }
 
-static int new_lock(LockPlace place) {
-        int lock = labelled(LOCK_LABEL);
+static int new_option_fd(LockPlace place, const char *label) {
+        int lock = labelled(label);
 
         if (place != LOCK_HIGH) {
                 return lock;
@@ -144,31 +153,33 @@ static int new_lock(LockPlace place) {
         return high;
 }
 
-static _Noreturn void become_successor(int count, Order order, LockPlace place) {
+static _Noreturn void become_successor(int count, Order order, LockPlace place, bool with_lifeline) {
         g_autofree char *number = g_strdup_printf("%d", count);
         char *command[] = { own_path, (char *) "successor", number, NULL };
         Handover *handover = handover_new();
 
         g_assert_cmpint(close_range(FIRST_FD, UINT_MAX, 0), ==, 0); /* whatever runs the test has there */
-        int lock = place == LOCK_LAST ? -EBADF : new_lock(place);
+        int lock = place == LOCK_LAST ? -EBADF : new_option_fd(place, LOCK_LABEL);
+        int lifeline = with_lifeline ? new_option_fd(place, LIFELINE_LABEL) : -EBADF;
         add_in_order(handover, count, order);
         if (place == LOCK_LAST) {
-                lock = new_lock(place);
+                lock = new_option_fd(place, LOCK_LABEL);
         }
-        g_error("reexec(): %s", g_strerror(-reexec(command, handover, lock)));
+        g_error("reexec(): %s", g_strerror(-reexec(command, handover, lock, lifeline)));
 }
 
 static void test_line_up(void) {
         static const int counts[] = { 0, 1, 2, 3, 10, FD_COUNT_MAX };
 
-        for (int i = 0; i < (int) G_N_ELEMENTS(counts) * _ORDER_MAX * _LOCK_PLACE_MAX; i++) {
-                int count = counts[i / (_ORDER_MAX * _LOCK_PLACE_MAX)];
+        for (int i = 0; i < (int) G_N_ELEMENTS(counts) * _ORDER_MAX * _LOCK_PLACE_MAX * 2; i++) {
+                int count = counts[i / (_ORDER_MAX * _LOCK_PLACE_MAX * 2)];
                 pid_t pid = fork();
                 if (pid == 0) {
                         become_successor(
                                         count,
-                                        (Order) (i / _LOCK_PLACE_MAX % _ORDER_MAX),
-                                        (LockPlace) (i % _LOCK_PLACE_MAX));
+                                        (Order) (i / (_LOCK_PLACE_MAX * 2) % _ORDER_MAX),
+                                        (LockPlace) (i / 2 % _LOCK_PLACE_MAX),
+                                        i % 2 == 1);
                 }
                 assert_success(pid);
         }
@@ -191,7 +202,7 @@ static _Noreturn void fail_to_execute(const char *path, int expected) {
         Handover *handover = handover_new();
 
         add_in_order(handover, 3, ORDER_UP);
-        g_assert_cmpint(reexec(command, handover, labelled(LOCK_LABEL)), ==, expected);
+        g_assert_cmpint(reexec(command, handover, labelled(LOCK_LABEL), -EBADF), ==, expected);
         handover_free(handover);
         _exit(0);
 }
@@ -204,7 +215,7 @@ static _Noreturn void fail_to_line_up(void) {
         add_in_order(handover, 20, ORDER_UP);
         const struct rlimit limit = { .rlim_cur = FIRST_FD + 30, .rlim_max = FIRST_FD + 30 };
         g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
-        g_assert_cmpint(reexec(command, handover, lock), ==, -EMFILE);
+        g_assert_cmpint(reexec(command, handover, lock, -EBADF), ==, -EMFILE);
         handover_free(handover);
         _exit(0);
 }

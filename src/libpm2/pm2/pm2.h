@@ -122,6 +122,8 @@ typedef enum pm2_connect_flags {
         PM2_CONNECT_NO_SPAWN = 1 << 0,
         /* The supervisor of the system, which keeps the processes of all users, rather than the user's. */
         PM2_CONNECT_SYSTEM = 1 << 1,
+        /* If no supervisor runs, start one of the caller's own, which ends with it. */
+        PM2_CONNECT_NO_DAEMON = 1 << 2,
 } pm2_connect_flags;
 
 /* A client that is not connected yet. -ENOMEM. */
@@ -135,11 +137,20 @@ pm2_client *pm2_client_free(pm2_client *client);
  * an uninstalled tree). With PM2_CONNECT_SYSTEM to that of the system: by its socket, else over the system
  * bus, which may start it. flags: pm2_connect_flags joined by |. Returns 0 also if already connected; a
  * connection to the other instance is closed first. -ENOTCONN: none runs and none may or can be started;
- * -EPERM: the socket or bus name belongs to another user; -EINVAL: unknown flags; -ECONNREFUSED: a
- * supervisor was started and failed. */
+ * -EPERM: the socket or bus name belongs to another user; -EINVAL: unknown flags, or such as do not go
+ * together; -ECONNREFUSED: a supervisor was started and failed.
+ *
+ * With PM2_CONNECT_NO_DAEMON a supervisor of the user that runs already is used as it is, and stays; one
+ * that is about to end is waited for (-ESHUTDOWN: for 30 s in vain). Else the bus is not asked: a private
+ * supervisor is started that belongs to this client. It stops all its processes, in order, and ends, when
+ * the client is disconnected or ended, and when the program ends, however it does. Other clients may use it
+ * meanwhile, and lose it with that. It is held by an open descriptor that programs which the caller executes
+ * do not inherit; a child that was forked and executes nothing holds it as well until it ends the client or
+ * itself. With PM2_CONNECT_NO_SPAWN none is started. Not with PM2_CONNECT_SYSTEM: -EINVAL. */
 int pm2_connect(pm2_client *client, uint64_t flags);
 
-/* Close the connection; the client may connect again. */
+/* Close the connection; the client may connect again. A supervisor of its own begins to end: to wait for
+ * that, pm2_kill_daemon() comes before. */
 void pm2_disconnect(pm2_client *client);
 
 /* Where the client is connected to: "unix:path=..." or "bus"; NULL while it is not. */
@@ -232,8 +243,8 @@ int pm2_recent_events(pm2_client *client, const char *target, uint32_t count, pm
 /* Stop every process and end the supervisor; returns when it is gone. The connection is closed. */
 int pm2_kill_daemon(pm2_client *client, const pm2_options *options);
 
-/* Put the installed supervisor in the place of the running one; every process stays. The connection is
- * closed: connect again. */
+/* Put the installed supervisor in the place of the running one; every process stays, and one of the client's
+ * own stays so. The connection is closed: connect again. */
 int pm2_reexecute(pm2_client *client);
 
 /* signal: a name with or without SIG, or a number. */
