@@ -37,6 +37,7 @@ FIRE = 3  # what an operation sets off may come later, as the end of a slice doe
 CUT = (OSError, TimeoutError, dbus_wire.Disconnected, DBusError)
 RESTING = ('online', 'stopped', 'errored')
 ABSENT = None
+TALKING = ('message', 'big_message', 'status')
 BEGIN_ANEW = ('kill', 'unit_stop', 'slow_stop')
 
 SLEEPER = '#!/bin/sh\nexec sleep 100000\n'
@@ -258,8 +259,8 @@ class Campaign:
         self.command('Start', name, App(status, 0, None), path,
                      **{'name': name, 'min_uptime': 0, 'max_restarts': 1000000, **attributes, 'env': env})
 
-    def prepare(self):
-        """The processes that every operation begins with."""
+    def prepare(self, operation):
+        """The processes that it begins with."""
         for name, app in self.now.items():
             if name not in BASE:
                 self.command('Delete', name, App())
@@ -269,7 +270,7 @@ class Campaign:
             if name not in self.now:
                 self.start(name, BASE[name])
         self.settle()
-        if self.talk.is_closed(self.host.script('talker', TALKER)):
+        if operation in TALKING and self.talk.is_closed(self.host.script('talker', TALKER)):
             self.op_restart_talker()
             self.settle()
 
@@ -408,7 +409,7 @@ class Campaign:
         """operation -> {point: passages of each side}."""
         visits = {}
         for name in self.operations:
-            self.prepare()
+            self.prepare(name)
             before = self.host.faults.points()
             self.run_operation(name)
             self.settle()
@@ -440,14 +441,14 @@ class Campaign:
 
     def one_kill(self, point, side, name, passage):
         started = time.monotonic()
-        self.prepare()
+        self.prepare(name)
         self.host.faults.arm(point, side, passage)
         self.armed = True
         died = self.run_operation(name)
         self.settle()
         if died and name in BEGIN_ANEW and self.host.survives:
             # a state whose maker died at once is to be one that others can go on with
-            self.prepare()
+            self.prepare('die')
             self.run_operation('die')
             self.settle()
         if died:

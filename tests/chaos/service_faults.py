@@ -42,6 +42,25 @@ class ServiceCampaign(Campaign):
             self.op_unit_stop()
 
 
+class SystemCampaign(ServiceCampaign):
+    operations = ('start', 'start_theirs', 'delete', 'die')
+
+    def op_start_theirs(self):
+        """Of somebody who is not root."""
+        path = self.host.script('theirs', faults.SLEEPER)
+        self.allowed['theirs'] = [faults.App('online', 0, None), faults.App()]
+        client = self.host.case.bus_client(self.host.case.tester, follow=False)
+        values = harness.options(name='theirs', watchdog='1h', env={harness.MARK: self.mark})
+        try:
+            client.manager_call('Start', 'sa{sv}', path, values, timeout=20)
+            self.allowed['theirs'].pop()
+        except CUT:
+            if not self.armed:
+                raise
+        client.close()
+        self.host.case.clients.remove(client)
+
+
 class GroupCampaign(ServiceCampaign):
     operations = (*ServiceCampaign.operations, 'keeper')
 

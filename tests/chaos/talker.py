@@ -6,7 +6,7 @@ import os
 # Notes, in a file of this launch, what it has got and what it has said. A number is answered by a message, by an action
 # that it offers, and by a handle, to which it gets an answer in turn.
 TALKER = '''#!/usr/bin/python3
-import json, os, signal, socket, sys, threading, time
+import json, os, signal, socket, struct, sys, threading, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 channel = int(os.environ['NODE_CHANNEL_FD'])
 notes = open(f'{sys.argv[0]}.{os.getpid()}', 'a', buffering=1)
@@ -19,9 +19,11 @@ def say(value):
 
 def tell_status(number):
     """With a descriptor, that somebody has to close; until it is taken."""
+    print('begins-status', number, file=notes)
     while True:
         try:
-            socket.send_fds(notify, [b'STATUS=%d' % number], [notes.fileno()], 0, os.environ['NOTIFY_SOCKET'])
+            notify.sendmsg([b'STATUS=%d' % number], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', notes.fileno()))],
+                           0, os.environ['NOTIFY_SOCKET'])
             break
         except OSError:
             time.sleep(0.01)
@@ -97,7 +99,9 @@ class Talk:
         found = [f'talker: {" ".join(words)}' for words in notes if words[0] == 'torn']
         for kind in ('message', 'line'):
             found += self.delivery_problems(kind, [int(words[1]) for words in notes if words[0] == kind])
-        status = [words[1] for words in notes if words[0] == 'status'] or ['']
+        begun, status = ([words[1] for words in notes if words[0] == kind] or [''] for kind in ('begins-status', 'status'))
+        if begun != status:
+            found.append(f'talker: status {begun[-1]} is not taken')
         if values['StatusText'] != status[-1]:
             found.append(f'talker: its status is {values["StatusText"]!r}, it said {status[-1]!r}')
         return found + (self.channel_problems(notes, actions) if self.kept else [])

@@ -11,8 +11,8 @@ import service_faults  # noqa: E402
 
 class System(service_faults.FaultCase):
     system = True
+    campaign = service_faults.SystemCampaign
     backend = 'system'
-    operations = ('start', 'delete', 'die')
 
 
 if __name__ == '__main__':
