@@ -104,7 +104,7 @@ class Pm2Io(BusCase):
 
     def test_what_it_says_at_its_start(self):
         path = self.app(ACTIONS)
-        actions = self.wait_told('axm_actions', 'count', 'km:heapdump')
+        actions = self.wait_told('axm_actions', 'fail')
         self.assertEqual(actions['count'], {'action_name': 'count', 'action_type': 'custom', 'arity': 1})
         self.assertEqual((actions['say it']['arity'], actions['km:heapdump']['action_type']), (2, 'internal'))
         options = wait_until(lambda: 'apm' in self.told()['axm_options'] and self.told()['axm_options'], 'its options')
@@ -114,7 +114,7 @@ class Pm2Io(BusCase):
 
     def test_actions_answer(self):
         path = self.app(ACTIONS)
-        self.wait_told('axm_actions', 'nothing')
+        self.wait_told('axm_actions', 'fail')
         self.assertEqual(self.trigger('count'), ('', '{"calls":1}'))
         self.assertEqual(self.trigger('count'), ('', '{"calls":2}'))
         self.assertEqual(self.trigger('say it', 'a "b" c'), ('', '"you said: a \\"b\\" c"'))
@@ -124,6 +124,11 @@ class Pm2Io(BusCase):
         self.assertEqual(self.trigger('km:heapdump')[0], '')
         self.assertEqual(self.trigger('unheard')[0], 'NoSuchAction')
         self.assert_no_trouble(path)
+
+    def test_by_pm2ctl(self):
+        self.app(ACTIONS)
+        self.wait_told('axm_actions', 'fail')
+        self.assertIn('you said: hello', self.pm2ctl('trigger', 'app', 'say it', 'hello').stdout)
 
     def test_an_action_that_throws(self):
         """It ends the app, as with PM2; who asked is told."""
