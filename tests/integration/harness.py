@@ -341,7 +341,9 @@ class Daemon:
     def environment(self):
         """Of the daemon and of the commands that talk to it: nothing of the caller's but how to test."""
         kept = {key: value for key, value in os.environ.items() if key.endswith('SAN_OPTIONS')}
-        return {**kept, 'PATH': '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', 'LANG': 'C.UTF-8',
+        node = os.environ.get('PM2D_TEST_NODE_FOLDER')  # of another version than the machine's
+        path = (node + ':' if node else '') + '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
+        return {**kept, 'PATH': path, 'LANG': 'C.UTF-8',
                 'HOME': self.home, 'XDG_RUNTIME_DIR': self.runtime, 'XDG_STATE_HOME': self.state,
                 'XDG_CONFIG_HOME': self.config, 'PM2D_PATH': pm2d_path(), MARK: self.mark, **self.extra_environment}
 
