@@ -141,6 +141,7 @@ static void on_closed(void *userdata) {
 
         g_clear_pointer(&handle->channel, channel_free);
         actions_fail_pending(handle);
+        manager_state_save(handle); /* nobody need keep our end */
 }
 
 static ChannelOptions options_of(ProcessHandle *handle) {

@@ -139,7 +139,7 @@ void notify_on_frozen(ProcessHandle *handle) {
         } else {
                 watchdog_resume(&handle->watchdog, now_monotonic_usec());
         }
-        if (handle->watchdog_timer) {
+        if (handle->notify && handle->process->state == PROCESS_ONLINE) {
                 arm_watchdog(handle);
         }
 }

@@ -141,6 +141,21 @@ class Watchdog(Notify):
         self.assertEqual(harness.read_file(self.path('seen')), '60000000\n')
 
 
+class FrozenWatchdog(Notify):
+    isolation = 'cgroup'
+
+    def test_who_stands_still_need_not_give_signs(self):
+        path = self.start_talker('--ready', watchdog=700, autorestart=False)
+        self.client.manager_call('Freeze', 'sa{sv}', 'app', {})
+        start = harness.time.monotonic()
+        wait_until(lambda: harness.time.monotonic() > start + 2, 'its time would be over')
+        self.assertEqual(self.client.property(path, 'Status'), 'online')
+        self.assertNotIn('watchdog', self.events())
+        self.client.manager_call('Thaw', 'sa{sv}', 'app', {})
+        self.client.wait_event('watchdog', 'app')  # and from there on it has to
+        self.client.wait_status(path, 'stopped')
+
+
 class Renewal(Notify):
     def renew(self):
         self.client.manager_call('Reexecute')
