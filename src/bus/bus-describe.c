@@ -184,15 +184,16 @@ static int append_kept(sd_bus_message *message, const AppConfig *config) {
 
 /* What it tells of itself, under PM2's names. Nothing of it is the supervisor's own knowledge. */
 static int append_report(sd_bus_message *message, const SelfReport *report) {
-        g_autoptr(Value) version = value_new_string(report->node_version);
+        g_autoptr(Value) version = value_new_string(report->node_version ? report->node_version : "");
+        g_autoptr(Value) no_actions = value_new_array(), nothing = value_new_map();
         const struct {
                 const char *key;
                 const Value *value;
         } entries[] = {
                 { "node_version", version },
-                { "axm_actions", report->actions },
-                { "axm_monitor", report->metrics },
-                { "axm_options", report->options },
+                { "axm_actions", report->actions ? report->actions : no_actions },
+                { "axm_monitor", report->metrics ? report->metrics : nothing },
+                { "axm_options", report->options ? report->options : nothing },
         };
         int r = 0;
 

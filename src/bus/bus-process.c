@@ -234,9 +234,9 @@ static int write_signal_number(sd_bus_message *reply, const Process *process) {
 }
 
 static int write_status_text(sd_bus_message *reply, const Process *process) {
-        const char *told = process->trouble[0] ? process->trouble : process->report.status;
+        const char *told = process->trouble ? process->trouble : process->report.status;
 
-        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told);
+        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told ? told : "");
 }
 
 static int write_false(sd_bus_message *reply, const Process *process) {

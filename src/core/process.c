@@ -30,7 +30,6 @@ Process *process_new(
         process->reason = g_strdup("");
         process->history = history_new();
         self_report_init(&process->report);
-        process->trouble = g_strdup("");
         process->unit = g_strdup("");
         process->control_group = g_strdup("");
         return process;
@@ -188,12 +187,11 @@ void process_take_trouble(Process *process, char *text) {
 }
 
 void process_forget_report(Process *process) {
-        if (process->report.status[0] || process->trouble[0]) {
+        if (process->report.status || process->trouble) {
                 process->changes |= CHANGE_STATUS_TEXT;
         }
         self_report_clear(&process->report);
-        g_free(process->trouble);
-        process->trouble = g_strdup("");
+        g_clear_pointer(&process->trouble, g_free);
 }
 
 void process_remember(Process *process, const HistoryEntry *entry) {

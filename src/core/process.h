@@ -61,7 +61,7 @@ typedef struct Process {
         uint64_t backoff_usec; /* the last delay of the row that grows, 0: none */
         char *reason;
         SelfReport report;
-        char *trouble; /* what is wrong with what it says; "": nothing */
+        char *trouble; /* what is wrong with what it says; NULL: nothing */
         History *history;
         char *unit;
         char *control_group;

@@ -8,13 +8,7 @@
 #include <string.h>
 
 void self_report_init(SelfReport *report) {
-        *report = (SelfReport){
-                .status = g_strdup(""),
-                .node_version = g_strdup(""),
-                .actions = value_new_array(),
-                .metrics = value_new_map(),
-                .options = value_new_map(),
-        };
+        *report = (SelfReport){ 0 };
 }
 
 void self_report_done(SelfReport *report) {
@@ -26,11 +20,11 @@ void self_report_done(SelfReport *report) {
 }
 
 void self_report_clear(SelfReport *report) {
-        uint64_t version = report->version;
+        bool said = report->status || report->node_version || report->actions || report->options;
+        uint64_t version = report->version + said;
 
         self_report_done(report);
-        self_report_init(report);
-        report->version = version + 1;
+        *report = (SelfReport){ .version = version };
 }
 
 /* One line, valid, and no longer than what a table can show. */
@@ -53,7 +47,7 @@ static char *make_line(const char *text) {
 bool self_report_set_status(SelfReport *report, const char *status) {
         g_autofree char *line = make_line(status);
 
-        if (strcmp(line, report->status) == 0) {
+        if (strcmp(line, report->status ? report->status : "") == 0) {
                 return false;
         }
         g_free(report->status);
@@ -80,18 +74,21 @@ static const char *name_of(const Value *action) {
         return is_name ? name->string : NULL;
 }
 
+static guint count_actions(const SelfReport *report) {
+        return report->actions ? report->actions->items->len : 0;
+}
+
 static guint find_action(const SelfReport *report, const char *name) {
         guint i = 0;
 
-        while (i < report->actions->items->len &&
-               strcmp(name_of(report->actions->items->pdata[i]), name) != 0) {
+        while (i < count_actions(report) && strcmp(name_of(report->actions->items->pdata[i]), name) != 0) {
                 i++;
         }
         return i;
 }
 
 bool self_report_has_action(const SelfReport *report, const char *name) {
-        return find_action(report, name) < report->actions->items->len;
+        return find_action(report, name) < count_actions(report);
 }
 
 int self_report_add_action(SelfReport *report, const Value *action) {
@@ -99,6 +96,9 @@ int self_report_add_action(SelfReport *report, const Value *action) {
 
         if (!name) {
                 return -EINVAL;
+        }
+        if (!report->actions) {
+                report->actions = value_new_array();
         }
         guint place = find_action(report, name);
         GPtrArray *items = report->actions->items;
@@ -121,7 +121,7 @@ static int merge(Value **map, const Value *more) {
         if (more->kind != VALUE_MAP) {
                 return -EINVAL;
         }
-        g_autoptr(Value) merged = value_copy(*map);
+        g_autoptr(Value) merged = *map ? value_copy(*map) : value_new_map();
         for (guint i = 0; i < more->entries->len; i++) {
                 const ValueEntry *entry = &g_array_index(more->entries, ValueEntry, i);
                 value_remove(merged, entry->key);
@@ -152,10 +152,18 @@ int self_report_merge_options(SelfReport *report, const Value *options) {
 Value *self_report_to_value(const SelfReport *report) {
         Value *map = value_new_map();
 
-        value_set(map, "status", value_new_string(report->status));
-        value_set(map, "node_version", value_new_string(report->node_version));
-        value_set(map, "actions", value_copy(report->actions));
-        value_set(map, "options", value_copy(report->options));
+        if (report->status) {
+                value_set(map, "status", value_new_string(report->status));
+        }
+        if (report->node_version) {
+                value_set(map, "node_version", value_new_string(report->node_version));
+        }
+        if (report->actions) {
+                value_set(map, "actions", value_copy(report->actions));
+        }
+        if (report->options) {
+                value_set(map, "options", value_copy(report->options));
+        }
         return map;
 }
 

@@ -7,12 +7,12 @@
  * and its options (the last three as npm's @pm2/io sends them). Bounded: a child may say anything, as often
  * as it likes. */
 typedef struct SelfReport {
-        uint64_t version;   /* grows with every change of what is not the metrics: they come again */
-        char *status;       /* "": nothing; one line of UTF-8 */
-        char *node_version; /* "": it did not say */
-        Value *actions;     /* array of maps; each has an action_name of its own */
-        Value *metrics;     /* map of name to value */
-        Value *options;     /* map */
+        uint64_t version; /* grows with every change of what is not the metrics: they come again */
+        char *status;     /* one line of UTF-8; this and all below NULL: nothing, as of most processes */
+        char *node_version;
+        Value *actions; /* array of maps; each has an action_name of its own */
+        Value *metrics; /* map of name to value */
+        Value *options; /* map */
 } SelfReport;
 
 enum {

@@ -56,7 +56,7 @@ bool notify_is_spoken(const Process *process) {
 static void refuse(ProcessHandle *handle, const char *what) {
         Process *process = handle->process;
 
-        if (!process->trouble[0]) { /* once for each launch */
+        if (!process->trouble) { /* once for each launch */
                 log_warning("process %" PRIu32 " '%s': sd_notify: %s",
                             process->id,
                             process->config->name,
