@@ -165,6 +165,7 @@ void manager_free(Manager *manager) {
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
         (void) sd_event_source_disable_unref(manager->exit_source);
+        (void) sd_event_source_disable_unref(manager->trim_source);
         (void) sd_event_unref(manager->event);
         g_free(manager);
 }
@@ -295,6 +296,24 @@ int manager_add_process(
         return 0;
 }
 
+static int on_trim(sd_event_source *source, void *userdata) {
+        (void) malloc_trim(0);
+        return 0;
+}
+
+/* What a thousand processes took goes back to the system, when all has been said that is to be said of them.
+ */
+static void trim_later(Manager *manager) {
+        int r = manager->trim_source
+                                ? 0
+                                : sd_event_add_defer(manager->event, &manager->trim_source, on_trim, NULL);
+
+        if (r >= 0) {
+                (void) sd_event_source_set_priority(manager->trim_source, SD_EVENT_PRIORITY_IDLE);
+                (void) sd_event_source_set_enabled(manager->trim_source, SD_EVENT_ONESHOT);
+        }
+}
+
 void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         if (manager->observer.removed) {
                 manager->observer.removed(manager->observer.userdata, process);
@@ -307,7 +326,7 @@ void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         process_handle_free(process->handle);
         registry_remove_and_free(manager->registry, process);
         if (registry_count(manager->registry) == 0) {
-                (void) malloc_trim(0); /* what a thousand processes took goes back to the system */
+                trim_later(manager);
         }
 }
 
