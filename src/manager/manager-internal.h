@@ -141,7 +141,7 @@ struct Manager {
         const char *exit_reason;
         sd_event_source *exit_source;
         sd_event_source *trim_source; /* NULL: not needed yet */
-        GPtrArray *kill_operations; /* of Operation, answered at the end */
+        GPtrArray *kill_operations;   /* of Operation, answered at the end */
 };
 
 /* manager.c */
