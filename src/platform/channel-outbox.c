@@ -7,7 +7,11 @@
  *
  * The socket does not copy what it is sent this way but refers to the pages. They are never written to
  * again: behind the head they are given back, and the ring gets new ones for the same place. So that it does
- * not come round to those that were not given back yet, it is larger than what may be queued. */
+ * not come round to those that were not given back yet, it is larger than what may be queued.
+ *
+ * An answer is written behind the tail, the tail that it makes is written down, and then one store of the
+ * inbox leaves the line behind and says that this tail counts: before it the line is handed out again, after
+ * it a successor moves the tail, be it once more. */
 
 #include "platform/channel-outbox.h"
 

@@ -32,6 +32,8 @@ SEED = int(os.environ.get('PM2D_TEST_CHAOS_SEED', '7'))
 EXTRA = int(os.environ.get('PM2D_TEST_FAULT_EXTRA', '12'))
 # Only these kills, each "point,side,operation,passage": to look at one
 ONLY = [tuple(word.split(',')) for word in os.environ.get('PM2D_TEST_FAULT_ONLY', '').split()]
+# What comes of it is another thing each time: a message was handed out, another, and one that is answered
+EACH_PASSAGE, EACH_PASSAGE_MAX = ('channel-commit',), 6
 SETTLE = 15
 FIRE = 3  # what an operation sets off may come later, as the end of a slice does
 CUT = (OSError, TimeoutError, dbus_wire.Disconnected, DBusError)
@@ -432,9 +434,14 @@ class Campaign:
                 for side, count in zip(SIDES, counts):
                     if not count or (self.only and point not in self.only):
                         continue
-                    (again if (point, side) in seen else first).append((point, side, name, 1))
+                    at_first = (point, side) not in seen
+                    (first if at_first else again).append((point, side, name, 1))
                     seen.add((point, side))
-                    later += [(point, side, name, passage) for passage in range(2, count + 1)]
+                    others = [(point, side, name, passage) for passage in range(2, count + 1)]
+                    if at_first and point in EACH_PASSAGE:
+                        first += others[:EACH_PASSAGE_MAX - 1]
+                    else:
+                        later += others
         extra = self.random.sample(again, min(EXTRA, len(again)))
         extra += self.random.sample(later, min(EXTRA, len(later)))
         return sorted(first + extra, key=lambda entry: self.operations.index(entry[2]))
