@@ -111,6 +111,10 @@ bool process_state_is_alive(ProcessState state) {
         return state >= PROCESS_PLACING && state < _PROCESS_STATE_MAX;
 }
 
+bool process_state_is_running(ProcessState state) {
+        return state == PROCESS_ONLINE || state == PROCESS_STARTING;
+}
+
 const char *process_state_to_status(ProcessState state) {
         static const char *const statuses[] = {
                 [PROCESS_STOPPED] = "stopped",

@@ -73,6 +73,9 @@ bool process_state_is_hook(ProcessState state);
 /* Whether processes of it may exist. */
 bool process_state_is_alive(ProcessState state);
 
+/* Whether the program itself runs, ready or not yet, and is meant to. */
+bool process_state_is_running(ProcessState state);
+
 /* PM2's status: launching online stopping stopped errored waiting-restart. */
 const char *process_state_to_status(ProcessState state);
 

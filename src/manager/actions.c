@@ -275,10 +275,7 @@ int manager_trigger(
         if (r < 0) {
                 return r;
         }
-        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
-        for (guint i = 0; i < processes->len; i++) {
-                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
-        }
+        Operation *operation = manager_expect_all(manager, call, processes);
         for (guint i = 0; i < processes->len; i++) {
                 const Process *process = processes->pdata[i];
                 trigger_one(process->handle, action, params, &request, operation, answers);

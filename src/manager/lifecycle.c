@@ -509,8 +509,7 @@ static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
                 process->state = PROCESS_KILLING;
                 kill_now(handle);
                 arm_timer(handle, 0);
-        } else if (!handle->main_alive &&
-                   (process->state == PROCESS_ONLINE || process->state == PROCESS_STARTING)) {
+        } else if (!handle->main_alive && process_state_is_running(process->state)) {
                 /* Nobody has its pidfd: what is left of it, if anything, goes, and it is launched anew. */
                 command_resume(handle, COMMAND_START);
                 process->state = PROCESS_KILLING;

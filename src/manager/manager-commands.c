@@ -2,14 +2,8 @@
 
 /* Commands for processes that exist. */
 
-#include "basic/fault-point.h"
-#include "basic/signal-util.h"
 #include "core/target.h"
 #include "manager/manager-internal.h"
-#include "manager/manager-state.h"
-
-#include <inttypes.h>
-#include <sys/pidfd.h>
 
 /* What Restart changes of one process, checked before it is touched. */
 typedef struct Change {
@@ -95,11 +89,8 @@ int manager_submit(
         if (r < 0) {
                 return r;
         }
-        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
+        Operation *operation = manager_expect_all(manager, call, processes);
         operation_set_caller(operation, call->caller.uid);
-        for (guint i = 0; i < processes->len; i++) {
-                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
-        }
         for (guint i = 0; i < processes->len; i++) {
                 Process *process = processes->pdata[i];
                 Command *command = command_new(verb, operation);

@@ -186,6 +186,21 @@ int manager_submit(
                 Operation **ret,
                 Error *error);
 
+/* each.c */
+/* An operation that waits for all of them; to be sealed. */
+Operation *manager_expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes);
+/* Do one thing, at once, to each process of a target. The options of the call are those of any call alone.
+ */
+typedef void (*EachProcess)(Process *process, const ManagerCall *call, const void *what, Error *error);
+int manager_each(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                EachProcess each,
+                const void *what,
+                Operation **ret,
+                Error *error);
+
 /* manager-reexec.c */
 typedef struct Reexec Reexec;
 void manager_reexec_free(Manager *manager);

@@ -159,15 +159,6 @@ static void remember_verb(Process *process, const ManagerCall *call, const char 
         manager_notify_changes(process->handle->manager, process);
 }
 
-static Operation *expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes) {
-        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
-
-        for (guint i = 0; i < processes->len; i++) {
-                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
-        }
-        return operation;
-}
-
 int manager_set_properties(
                 Manager *manager,
                 const ManagerCall *call,
@@ -188,7 +179,7 @@ int manager_set_properties(
         if (r < 0) {
                 return r;
         }
-        Operation *operation = expect_all(manager, call, processes);
+        Operation *operation = manager_expect_all(manager, call, processes);
         if (ret) {
                 *ret = operation;
         }
@@ -204,7 +195,8 @@ int manager_set_properties(
         return 0;
 }
 
-static void freeze_one(Process *process, bool freeze, Error *error) {
+static void freeze_one(Process *process, const ManagerCall *call, const void *what, Error *error) {
+        bool freeze = *(const bool *) what;
         const ProcessHandle *handle = process->handle;
 
         if (process->state != PROCESS_ONLINE) {
@@ -231,40 +223,7 @@ static void freeze_one(Process *process, bool freeze, Error *error) {
         }
         process_set_frozen(process, freeze);
         notify_on_frozen(process->handle);
-}
-
-static int freeze_target(
-                Manager *manager,
-                const ManagerCall *call,
-                const char *target,
-                bool freeze,
-                Operation **ret,
-                Error *error) {
-        g_auto(Request) request = { 0 };
-        g_autoptr(GPtrArray) processes = NULL;
-
-        int r = request_parse(&request, call->options, 0, error);
-        if (r >= 0) {
-                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
-        }
-        if (r < 0) {
-                return r;
-        }
-        Operation *operation = expect_all(manager, call, processes);
-        for (guint i = 0; i < processes->len; i++) {
-                Process *process = processes->pdata[i];
-                g_auto(Error) failure = { 0 };
-                freeze_one(process, freeze, &failure);
-                if (failure.code == ERROR_NONE) {
-                        remember_verb(process, call, freeze ? "freeze" : "thaw");
-                }
-                operation_finish(operation, process->id, &failure);
-        }
-        if (ret) {
-                *ret = operation;
-        }
-        operation_seal_and_invalidate(operation, &request);
-        return 0;
+        remember_verb(process, call, freeze ? "freeze" : "thaw");
 }
 
 int manager_freeze(
@@ -273,7 +232,9 @@ int manager_freeze(
                 const char *target,
                 Operation **ret,
                 Error *error) {
-        return freeze_target(manager, call, target, true, ret, error);
+        static const bool freeze = true;
+
+        return manager_each(manager, call, target, freeze_one, &freeze, ret, error);
 }
 
 int manager_thaw(
@@ -282,5 +243,7 @@ int manager_thaw(
                 const char *target,
                 Operation **ret,
                 Error *error) {
-        return freeze_target(manager, call, target, false, ret, error);
+        static const bool freeze = false;
+
+        return manager_each(manager, call, target, freeze_one, &freeze, ret, error);
 }

@@ -10,10 +10,7 @@
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
-#include "manager/messages.h"
-#include "manager/notify.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -53,21 +50,7 @@ Handover *manager_reexec_hand_over(Manager *manager) {
 
         manager_state_add_fds(manager->state, handover);
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
-                const Process *process = registry_at(manager->registry, i);
-                int channel_fd = messages_leave(process->handle);
-                if (channel_fd >= 0) {
-                        g_autofree char *name = g_strdup_printf("c%" PRIu32, process->id);
-                        handover_take(handover, name, channel_fd);
-                }
-                int notify_fd = notify_leave(process->handle);
-                if (notify_fd >= 0) {
-                        g_autofree char *name = g_strdup_printf("n%" PRIu32, process->id);
-                        handover_take(handover, name, notify_fd);
-                }
-                if (process->handle->main_alive && process->handle->child.pidfd >= 0) {
-                        g_autofree char *name = g_strdup_printf("p%" PRIu32, process->id);
-                        handover_take(handover, name, steal_fd(&process->handle->child.pidfd));
-                }
+                manager_state_add_fds_of(registry_at(manager->registry, i)->handle, handover);
         }
         return handover;
 }

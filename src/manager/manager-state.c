@@ -2,6 +2,7 @@
 
 #include "manager/manager-state.h"
 
+#include "basic/cleanup.h"
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -750,6 +751,22 @@ void manager_state_add_fds(const ManagerState *state, Handover *handover) {
         handover_take(handover, SLOTS_NAME, state_store_take_slots_fd(state->store));
         handover_take(handover, BLOBS_NAME, state_store_take_blobs_fd(state->store));
         handover_take(handover, CHANNELS_NAME, channel_store_take_fd(state->channels));
+}
+
+static void hand_over(const ProcessHandle *handle, char kind, int fd, Handover *handover) {
+        g_autofree char *name = kept_name(handle, kind);
+
+        if (fd >= 0) {
+                handover_take(handover, name, fd);
+        }
+}
+
+void manager_state_add_fds_of(ProcessHandle *handle, Handover *handover) {
+        hand_over(handle, 'c', messages_leave(handle), handover);
+        hand_over(handle, 'n', notify_leave(handle), handover);
+        if (handle->main_alive) {
+                hand_over(handle, 'p', steal_fd(&handle->child.pidfd), handover);
+        }
 }
 
 static int check_record(const StateStore *store, const ProcessRecord *record) {

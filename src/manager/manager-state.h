@@ -21,6 +21,8 @@ int manager_state_check_program(
 /* The other side: whether this program can take over what lies in these. */
 int manager_state_check(int slots_fd, int blobs_fd);
 void manager_state_add_fds(const ManagerState *state, Handover *handover);
+/* The same for what is kept of one process, which is not to be used any more. */
+void manager_state_add_fds_of(ProcessHandle *handle, Handover *handover);
 
 /* How many supervisors in a row did not get to their end of starting; this one counts from now on, until it
  * has. */

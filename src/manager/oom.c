@@ -41,12 +41,8 @@ void oom_forget(ProcessHandle *handle) {
         handle->oom_kills = handle->oom_boottime_usec = 0;
 }
 
-static bool is_running(ProcessState state) {
-        return state == PROCESS_ONLINE || state == PROCESS_STARTING;
-}
-
 bool oom_has_ended(const ProcessHandle *handle, ExitStatus status) {
-        return status.signal == SIGKILL && is_running(handle->process->state) &&
+        return status.signal == SIGKILL && process_state_is_running(handle->process->state) &&
                handle->oom_boottime_usec > 0 &&
                now_boottime_usec() - handle->oom_boottime_usec < OOM_END_USEC;
 }

@@ -7,7 +7,6 @@
 #include "basic/signal-util.h"
 #include "config/ipc-message.h"
 #include "config/json-text.h"
-#include "core/target.h"
 #include "manager/manager-state.h"
 #include "manager/messages.h"
 #include "platform/stdin-line.h"
@@ -15,48 +14,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/pidfd.h>
-
-/* One thing for every process of a target; done at once. */
-typedef struct Sending {
-        const ManagerCall *call;
-        const char *text;
-        int signal_number;
-        void (*send)(const struct Sending *sending, Process *process, Error *error);
-} Sending;
-
-static int send_to_target(
-                Manager *manager,
-                const Sending *sending,
-                const char *target,
-                Operation **ret,
-                Error *error) {
-        const ManagerCall *call = sending->call;
-        g_auto(Request) request = { 0 };
-        g_autoptr(GPtrArray) processes = NULL;
-
-        int r = request_parse(&request, call->options, 0, error);
-        if (r >= 0) {
-                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
-        }
-        if (r < 0) {
-                return r;
-        }
-        Operation *operation = operation_new(manager->event, call->handler, call->userdata);
-        for (guint i = 0; i < processes->len; i++) {
-                operation_expect(operation, ((const Process *) processes->pdata[i])->id);
-        }
-        for (guint i = 0; i < processes->len; i++) {
-                Process *process = processes->pdata[i];
-                g_auto(Error) failure = { 0 };
-                sending->send(sending, process, &failure);
-                operation_finish(operation, process->id, &failure);
-        }
-        if (ret) {
-                *ret = operation;
-        }
-        operation_seal_and_invalidate(operation, &request);
-        return 0;
-}
 
 static void remember_signal(Process *process, const ManagerCall *call, const char *name) {
         manager_remember(
@@ -71,9 +28,9 @@ static void remember_signal(Process *process, const ManagerCall *call, const cha
         manager_state_save(process->handle);
 }
 
-static void send_signal(const Sending *sending, Process *process, Error *error) {
+static void send_signal(Process *process, const ManagerCall *call, const void *what, Error *error) {
         const ProcessHandle *handle = process->handle;
-        int number = sending->signal_number;
+        int number = *(const int *) what;
         int r = handle->launched && handle->main_alive
                                 ? RET_NERRNO(CHANGE(
                                                   "user-signal",
@@ -81,7 +38,7 @@ static void send_signal(const Sending *sending, Process *process, Error *error) 
                                 : -ESRCH;
 
         if (r >= 0) {
-                remember_signal(process, sending->call, signal_to_name(number));
+                remember_signal(process, call, signal_to_name(number));
                 return;
         }
         (void) error_set(
@@ -101,21 +58,19 @@ int manager_send_signal(
                 const char *signal_name,
                 Operation **ret,
                 Error *error) {
-        const Sending sending = {
-                .call = call,
-                .signal_number = signal_from_text(signal_name),
-                .send = send_signal,
-        };
+        int number = signal_from_text(signal_name);
 
-        if (sending.signal_number < 0) {
+        if (number < 0) {
                 g_autofree char *quoted = error_quote(signal_name);
                 return error_set(error, ERROR_INVALID_DATA, "signal: %s is none", quoted);
         }
-        return send_to_target(manager, &sending, target, ret, error);
+        return manager_each(manager, call, target, send_signal, &number, ret, error);
 }
 
-static void send_message(const Sending *sending, Process *process, Error *error) {
-        (void) messages_send(process->handle, sending->text, strlen(sending->text), error);
+static void send_message(Process *process, const ManagerCall *call, const void *what, Error *error) {
+        const char *line = what;
+
+        (void) messages_send(process->handle, line, strlen(line), error);
 }
 
 /* Nothing goes out that could not be looked at: a stray message of Node's own kills its receiver. */
@@ -150,8 +105,7 @@ int manager_send_message(
                 return r;
         }
         g_autofree char *line = one_line(json);
-        const Sending sending = { .call = call, .text = line, .send = send_message };
-        return send_to_target(manager, &sending, target, ret, error);
+        return manager_each(manager, call, target, send_message, line, ret, error);
 }
 
 int manager_send_data(

@@ -75,6 +75,8 @@ static void test_alive(void) {
                 bool alive = strcmp(status, "stopped") != 0 && strcmp(status, "errored") != 0 &&
                              strcmp(status, "waiting-restart") != 0;
                 g_assert_true(process_state_is_alive((ProcessState) state) == alive);
+                bool running = state == PROCESS_STARTING || state == PROCESS_ONLINE;
+                g_assert_true(process_state_is_running((ProcessState) state) == running);
         }
         g_assert_false(process_state_is_alive(_PROCESS_STATE_MAX));
 }
