@@ -112,7 +112,7 @@ int bus_server_new(sd_event *event, Manager *manager, const char *socket_path, B
                 r = bus_streams_new(server, &server->streams);
         }
         if (r >= 0) {
-                manager_set_observer(manager, bus_signals_observer(server->signals));
+                manager_add_observer(manager, bus_signals_observer(server->signals));
                 r =
                                 sd_event_add_io(event,
                                                 &server->listen_source,
@@ -144,7 +144,7 @@ void bus_server_free(BusServer *server) {
         (void) close_fd(server->listen_fd);
         g_ptr_array_unref(server->connections);
         if (server->signals) {
-                manager_set_observer(server->manager, &(ManagerObserver){ 0 });
+                manager_remove_observer(server->manager, bus_signals_observer(server->signals));
         }
         bus_signals_free(server->signals);
         bus_streams_free(server->streams);

@@ -5,9 +5,13 @@
 
 #include "config/json-text.h"
 
+#include "basic/utf8.h"
 #include "config/json-guard.h"
 
+#include <inttypes.h>
 #include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
 
 typedef struct Lines {
         const GArray *lines; /* of unsigned */
@@ -130,4 +134,71 @@ void json_text_append_string(GString *text, const char *string) {
                 }
         }
         g_string_append_c(text, '"');
+}
+
+static void append_bytes(GString *text, const char *bytes) {
+        if (utf8_is_valid(bytes, strlen(bytes))) {
+                json_text_append_string(text, bytes);
+        } else {
+                g_autofree char *valid = g_utf8_make_valid(bytes, -1);
+                json_text_append_string(text, valid);
+        }
+}
+
+static void append_double(GString *text, double number) {
+        char digits[G_ASCII_DTOSTR_BUF_SIZE];
+
+        g_string_append(text, isfinite(number) ? g_ascii_dtostr(digits, sizeof(digits), number) : "null");
+}
+
+static void append_array(GString *text, const GPtrArray *items) {
+        g_string_append_c(text, '[');
+        for (guint i = 0; i < items->len; i++) {
+                if (i > 0) {
+                        g_string_append_c(text, ',');
+                }
+                json_text_append_value(text, items->pdata[i]);
+        }
+        g_string_append_c(text, ']');
+}
+
+static void append_map(GString *text, const GArray *entries) {
+        g_string_append_c(text, '{');
+        for (guint i = 0; i < entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(entries, ValueEntry, i);
+                if (i > 0) {
+                        g_string_append_c(text, ',');
+                }
+                append_bytes(text, entry->key);
+                g_string_append_c(text, ':');
+                json_text_append_value(text, entry->value);
+        }
+        g_string_append_c(text, '}');
+}
+
+void json_text_append_value(GString *text, const Value *value) {
+        switch (value->kind) {
+        case VALUE_BOOL:
+                g_string_append(text, value->boolean ? "true" : "false");
+                break;
+        case VALUE_INT:
+                g_string_append_printf(text, "%" PRId64, value->integer);
+                break;
+        case VALUE_DOUBLE:
+                append_double(text, value->real);
+                break;
+        case VALUE_STRING:
+                append_bytes(text, value->string);
+                break;
+        case VALUE_ARRAY:
+                append_array(text, value->items);
+                break;
+        case VALUE_MAP:
+                append_map(text, value->entries);
+                break;
+        case VALUE_NULL:
+        default:
+                g_string_append(text, "null");
+                break;
+        }
 }

@@ -13,6 +13,7 @@
 #define ROW(field)   .offset = offsetof(AppConfig, field)
 #define NAME_BYTES   255
 #define STRING_BYTES (128 * 1024 - 1) /* MAX_ARG_STRLEN of execve(2), with the NUL */
+#define EXTRA_BYTES  (256 * 1024)
 #define DAY_USEC     (UINT64_C(86400) * USEC_PER_SEC)
 #define TIMER_MAX    (365 * DAY_USEC)
 
@@ -411,6 +412,14 @@ const Attribute attributes[] = {
         OFF("uid", "user", "", "User that the app runs as: its owner."),
         OFF("gid", NULL, "", "Group that the app runs as: that of its owner."),
         OFF("isolation", NULL, NULL, "What holds the processes of this app."),
+        { .name = "extra",
+          .type = ATTRIBUTE_OBJECT,
+          ROW(extra),
+          .maximum = EXTRA_BYTES,
+          .live = true,
+          .help = "What other programs keep with the app: any object, given back as it is. What PM2's "
+                  "clients "
+                  "send that is no attribute here is put there." },
 
         KEPT("kill_retry_time", "Nothing is polled: the end of a process is seen when it happens."),
         KEPT("username", "The owner of a process is known."),

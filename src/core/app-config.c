@@ -52,6 +52,9 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_LIMITS:
                 g_clear_pointer((ResourceLimits **) attribute_field(config, attribute), g_free);
                 break;
+        case ATTRIBUTE_OBJECT:
+                g_clear_pointer((Value **) attribute_field(config, attribute), value_free);
+                break;
         case ATTRIBUTE_KEPT:
                 if (config->kept) {
                         value_remove(config->kept, attribute->name);
@@ -250,6 +253,10 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
         }
         case ATTRIBUTE_WORD:
                 return word_to_value(attribute, *(const int *) field);
+        case ATTRIBUTE_OBJECT: {
+                const Value *map = *(Value *const *) field;
+                return map ? value_copy(map) : value_new_map();
+        }
         case ATTRIBUTE_LIMITS:
                 return resource_limits_to_value(*(ResourceLimits *const *) field);
         case ATTRIBUTE_SIGNAL:

@@ -86,6 +86,7 @@ typedef struct AppConfig {
         uint64_t tasks_max;
         int64_t oom_score_adjust; /* OOM_SCORE_KEPT: as we have it ourselves */
         ResourceLimits *limits;   /* NULL: none */
+        Value *extra;             /* map: what others keep with the app; NULL: nothing */
         Value *kept;              /* map: attributes of PM2 that have no effect here; NULL: none is given */
 } AppConfig;
 
@@ -107,6 +108,7 @@ typedef enum AttributeType {
         ATTRIBUTE_SCORE,       /* a whole number that may be negative; minimum and maximum are cast */
         ATTRIBUTE_WORD,        /* one of the words of the row; kept as its place among them */
         ATTRIBUTE_LIMITS,      /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
+        ATTRIBUTE_OBJECT,      /* a map of anything, of at most so many bytes: kept as it is */
         ATTRIBUTE_OFF,         /* not supported: only what asks for nothing is taken, and nothing is kept */
         ATTRIBUTE_KEPT,        /* of PM2, without effect: any value is kept and told back */
         _ATTRIBUTE_TYPE_MAX,
@@ -118,7 +120,7 @@ typedef struct Attribute {
         AttributeType type;
         size_t offset;        /* of the field in AppConfig */
         uint64_t minimum;     /* of a number or size, in µs of a duration */
-        uint64_t maximum;     /* of a number or size, in µs of a duration, in bytes of a string */
+        uint64_t maximum;     /* of a number or size, in µs of a duration, in bytes of a string or map */
         const char *fallback; /* the default, as a caller could write it; NULL: none. Of ATTRIBUTE_OFF: the
                                * words that it takes, NULL: false, 0 and all that is empty */
         const char *words;    /* of ATTRIBUTE_WORD, separated by blanks */

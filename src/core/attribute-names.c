@@ -104,6 +104,7 @@ const char *attribute_type_to_text(AttributeType type) {
                 [ATTRIBUTE_SCORE] = "a whole number",
                 [ATTRIBUTE_WORD] = "one of its words",
                 [ATTRIBUTE_LIMITS] = "an object of resource limits (number, \"infinity\", \"soft:hard\")",
+                [ATTRIBUTE_OBJECT] = "an object",
                 [ATTRIBUTE_OFF] = "not supported",
                 [ATTRIBUTE_KEPT] = "anything",
         };
@@ -121,25 +122,16 @@ char *attribute_values_to_text(const Attribute *attribute) {
 
 const char *attribute_type_to_name(AttributeType type) {
         static const char *const names[_ATTRIBUTE_TYPE_MAX] = {
-                [ATTRIBUTE_STRING] = "string",
-                [ATTRIBUTE_PATH] = "path",
-                [ATTRIBUTE_BOOL] = "bool",
-                [ATTRIBUTE_NUMBER] = "number",
-                [ATTRIBUTE_DURATION] = "duration",
-                [ATTRIBUTE_SIGNAL] = "signal",
-                [ATTRIBUTE_STRINGS] = "strings",
-                [ATTRIBUTE_ENVIRONMENT] = "environment",
-                [ATTRIBUTE_SIZE] = "size",
-                [ATTRIBUTE_EXIT_CODES] = "exit-codes",
-                [ATTRIBUTE_FILTER] = "filter",
-                [ATTRIBUTE_PERCENT] = "percent",
-                [ATTRIBUTE_SCORE] = "score",
-                [ATTRIBUTE_LIMITS] = "limits",
-                [ATTRIBUTE_WORD] = "word",
-                [ATTRIBUTE_PATHS] = "paths",
-                [ATTRIBUTE_OFF] = "off",
-                [ATTRIBUTE_KEPT] = "kept",
-                [ATTRIBUTE_CREDENTIALS] = "credentials",
+                [ATTRIBUTE_STRING] = "string",     [ATTRIBUTE_PATH] = "path",
+                [ATTRIBUTE_BOOL] = "bool",         [ATTRIBUTE_NUMBER] = "number",
+                [ATTRIBUTE_DURATION] = "duration", [ATTRIBUTE_SIGNAL] = "signal",
+                [ATTRIBUTE_STRINGS] = "strings",   [ATTRIBUTE_ENVIRONMENT] = "environment",
+                [ATTRIBUTE_SIZE] = "size",         [ATTRIBUTE_EXIT_CODES] = "exit-codes",
+                [ATTRIBUTE_FILTER] = "filter",     [ATTRIBUTE_PERCENT] = "percent",
+                [ATTRIBUTE_SCORE] = "score",       [ATTRIBUTE_LIMITS] = "limits",
+                [ATTRIBUTE_WORD] = "word",         [ATTRIBUTE_PATHS] = "paths",
+                [ATTRIBUTE_OBJECT] = "object",     [ATTRIBUTE_OFF] = "off",
+                [ATTRIBUTE_KEPT] = "kept",         [ATTRIBUTE_CREDENTIALS] = "credentials",
         };
         return names[type];
 }

@@ -655,6 +655,24 @@ static int set_kept(AppConfig *config, const Attribute *attribute, const Value *
         return 0;
 }
 
+static int set_object(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind != VALUE_MAP) {
+                return refuse(attribute, value, error);
+        }
+        if (value_bytes(value) > attribute->maximum) {
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "%s: is over %" PRIu64 " bytes",
+                                attribute->name,
+                                attribute->maximum);
+        }
+        Value **field = attribute_field(config, attribute);
+        value_free(*field);
+        *field = value_copy(value);
+        return 0;
+}
+
 static int set_word(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
         g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
 
@@ -670,25 +688,16 @@ static int set_word(AppConfig *config, const Attribute *attribute, const Value *
 typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
 
 static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
-        [ATTRIBUTE_STRING] = set_string,
-        [ATTRIBUTE_PATH] = set_string,
-        [ATTRIBUTE_BOOL] = set_bool,
-        [ATTRIBUTE_NUMBER] = set_number,
-        [ATTRIBUTE_DURATION] = set_duration,
-        [ATTRIBUTE_SIGNAL] = set_signal,
-        [ATTRIBUTE_STRINGS] = set_strings,
-        [ATTRIBUTE_ENVIRONMENT] = set_environment,
-        [ATTRIBUTE_SIZE] = set_size,
-        [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
-        [ATTRIBUTE_FILTER] = set_filter,
-        [ATTRIBUTE_PERCENT] = set_percent,
-        [ATTRIBUTE_SCORE] = set_score,
-        [ATTRIBUTE_LIMITS] = set_limits,
-        [ATTRIBUTE_WORD] = set_word,
-        [ATTRIBUTE_PATHS] = set_paths,
-        [ATTRIBUTE_OFF] = set_off,
-        [ATTRIBUTE_KEPT] = set_kept,
-        [ATTRIBUTE_CREDENTIALS] = set_credentials,
+        [ATTRIBUTE_STRING] = set_string,     [ATTRIBUTE_PATH] = set_string,
+        [ATTRIBUTE_BOOL] = set_bool,         [ATTRIBUTE_NUMBER] = set_number,
+        [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
+        [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
+        [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
+        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_PERCENT] = set_percent,
+        [ATTRIBUTE_SCORE] = set_score,       [ATTRIBUTE_LIMITS] = set_limits,
+        [ATTRIBUTE_WORD] = set_word,         [ATTRIBUTE_PATHS] = set_paths,
+        [ATTRIBUTE_OBJECT] = set_object,     [ATTRIBUTE_OFF] = set_off,
+        [ATTRIBUTE_KEPT] = set_kept,         [ATTRIBUTE_CREDENTIALS] = set_credentials,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

@@ -123,7 +123,7 @@ struct Manager {
         const InstancePaths *paths;
         char *const *command; /* how we are executed */
         bool system;
-        ManagerObserver observer;
+        GPtrArray *observers; /* of const ManagerObserver, borrowed */
         Registry *registry;
         Isolation *isolation;
         Environment *own_env; /* ours, cleaned: for callers that send none */

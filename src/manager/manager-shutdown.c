@@ -5,6 +5,7 @@
 #include "basic/log.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "manager/observers.h"
 
 #include <unistd.h>
 
@@ -27,15 +28,11 @@ static bool any_alive(const Manager *manager) {
 
 /* Whoever waits is told so, and the rest is left as it is. */
 static void leave(Manager *manager) {
-        if (manager->observer.leaving) {
-                manager->observer.leaving(manager->observer.userdata);
-        }
+        observers_tell_leaving(manager);
         if (manager->reexec) {
                 manager_reexec_answer(manager);
         }
-        if (manager->observer.restarting) {
-                manager->observer.restarting(manager->observer.userdata);
-        }
+        observers_tell_restarting(manager);
         manager_state_hand_over(manager);
         isolation_leave(manager->isolation);
         manager->detached = true;
@@ -63,9 +60,7 @@ void shutdown_check(Manager *manager) {
         if (!manager->shutting_down || manager->exit_source || any_alive(manager)) {
                 return;
         }
-        if (manager->observer.killed) {
-                manager->observer.killed(manager->observer.userdata, manager->exit_reason);
-        }
+        observers_tell_killed(manager, manager->exit_reason);
         for (guint i = 0; i < manager->kill_operations->len; i++) {
                 operation_finish(manager->kill_operations->pdata[i], 0, NULL);
         }
@@ -90,9 +85,7 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         manager->shutting_down = true;
         manager->exit_code = exit_code;
         manager->exit_reason = reason;
-        if (manager->observer.shutting_down) {
-                manager->observer.shutting_down(manager->observer.userdata);
-        }
+        observers_tell_shutting_down(manager);
         /* A pending Delete may remove its process: go by what is there, from the end. */
         for (size_t i = registry_count(manager->registry); i > 0; i--) {
                 if (i <= registry_count(manager->registry)) {

@@ -11,6 +11,7 @@
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/notify.h"
+#include "manager/observers.h"
 #include "platform/cgroup.h"
 
 #include <inttypes.h>
@@ -121,6 +122,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->own_env = app_environment_clean(all);
         manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
         manager->kill_operations = g_ptr_array_new();
+        manager->observers = g_ptr_array_new();
         saved_lists_init(manager);
         /* Names of scopes must not meet those that an earlier supervisor left. */
         manager->generation = now_realtime_usec() / USEC_PER_MSEC;
@@ -164,6 +166,7 @@ void manager_free(Manager *manager) {
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
+        g_ptr_array_unref(manager->observers);
         (void) sd_event_source_disable_unref(manager->exit_source);
         (void) sd_event_source_disable_unref(manager->trim_source);
         (void) sd_event_unref(manager->event);
@@ -172,10 +175,6 @@ void manager_free(Manager *manager) {
 
 void manager_started(Manager *manager) {
         manager_state_started(manager);
-}
-
-void manager_set_observer(Manager *manager, const ManagerObserver *observer) {
-        manager->observer = *observer;
 }
 
 const Registry *manager_registry(const Manager *manager) {
@@ -239,16 +238,14 @@ Environment *manager_environment_of(Manager *manager, const Process *process) {
 void manager_notify_changes(Manager *manager, Process *process) {
         unsigned changes = process_take_changes(process);
 
-        if (changes && manager->observer.changed) {
-                manager->observer.changed(manager->observer.userdata, process, changes);
+        if (changes) {
+                observers_tell_changed(manager, process, changes);
         }
 }
 
 void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually) {
         manager_notify_changes(manager, process);
-        if (manager->observer.event) {
-                manager->observer.event(manager->observer.userdata, process, kind, manually);
-        }
+        observers_tell_event(manager, process, kind, manually);
 }
 
 int manager_add_process(
@@ -289,9 +286,7 @@ int manager_add_process(
                            config->name,
                            kept);
         }
-        if (manager->observer.added) {
-                manager->observer.added(manager->observer.userdata, process);
-        }
+        observers_tell_added(manager, process);
         *ret = process;
         return 0;
 }
@@ -315,9 +310,7 @@ static void trim_later(Manager *manager) {
 }
 
 void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
-        if (manager->observer.removed) {
-                manager->observer.removed(manager->observer.userdata, process);
-        }
+        observers_tell_removed(manager, process);
         Command *command;
         while ((command = g_queue_peek_head(&process->handle->commands))) {
                 command_fail_gone(process->handle, command);

@@ -71,7 +71,9 @@ void manager_end_leftovers(Manager *manager, bool alone);
 /* It has got to the end of its start: the next one need not wait. */
 void manager_started(Manager *manager);
 
-void manager_set_observer(Manager *manager, const ManagerObserver *observer);
+/* Borrowed until it is removed. Each observer is told in the order in which they were added. */
+void manager_add_observer(Manager *manager, const ManagerObserver *observer);
+void manager_remove_observer(Manager *manager, const ManagerObserver *observer);
 
 const Registry *manager_registry(const Manager *manager);
 const Settings *manager_settings(const Manager *manager);

@@ -7,6 +7,7 @@
 #include "basic/utf8.h"
 #include "config/json-text.h"
 #include "manager/manager-internal.h"
+#include "manager/observers.h"
 
 #include <string.h>
 
@@ -30,7 +31,7 @@ static bool is_reserved(const char *type) {
 
 static void tell(Manager *manager, Process *process, const char *type, const char *data, size_t length) {
         manager_notify_changes(manager, process);
-        manager->observer.message(manager->observer.userdata, process, type, data, length);
+        observers_tell_message(manager, process, type, data, length);
 }
 
 static void tell_as_plain(
@@ -51,7 +52,7 @@ int manager_publish(
         if (type_length > MESSAGE_TYPE_BYTES_MAX || data_length > MESSAGE_DATA_BYTES_MAX) {
                 return -EMSGSIZE;
         }
-        if (!manager->observer.message) {
+        if (!observers_want_messages(manager)) {
                 return 0;
         }
         if (type_length == 0 || data_length == 0 || memchr(data, '\n', data_length) ||

@@ -226,6 +226,18 @@ class Attributes(harness.Case):
         self.assertTrue(merged.endswith('/app-out.log'), merged)
         self.assertTrue(apart.endswith('/other-out-1.log'), apart)
 
+    def test_extra(self):
+        given = {'who': 'a panel', 'tags': V('av', [V('s', 'x'), V('i', 1)]), 'deep': V('a{sv}', {'on': V('b', True)})}
+        path = self.start_app(extra=V('a{sv}', {key: value if isinstance(value, V) else V('s', value)
+                                                for key, value in given.items()}))
+        expected = {'who': 'a panel', 'tags': ['x', 1], 'deep': {'on': True}}
+        self.assertEqual(self.client.call(path, harness.PROCESS, 'GetConfig')['extra'], expected)
+        self.client.restart('app')
+        self.assertEqual(self.client.call(path, harness.PROCESS, 'GetConfig')['extra'], expected)
+        self.assert_dbus_error('InvalidConfig', self.start_app, name='b', extra='words', mentions='extra')
+        self.assert_dbus_error('InvalidConfig', self.start_app, name='b', mentions=('extra', 'bytes'),
+                               extra=V('a{sv}', {'x': V('s', 'x' * 300000)}))
+
 
 class Files(harness.Case):
     """What is wrong with the files that an app names, and what is said of it."""

@@ -8,6 +8,7 @@
 #include "value-fixture.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* The text as a buffer of just its length, so that the sanitizers see what is read behind it. */
@@ -459,6 +460,31 @@ static void test_value_lines(void) {
         g_assert_cmpuint(value_get(root, "c")->line, ==, 9);
 }
 
+static void test_append_value(void) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                { "{ \"a\" : [1, -2.5, true, null, {}], \"b\\n\": \"\\u0001\\u00e9\" }",
+                  "{\"a\":[1,-2.5,true,null,{}],\"b\\u000a\":\"\\u0001\xc3\xa9\"}" },
+                { "[]", "[]" },
+                { "9007199254740993", "9007199254740993" },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autoptr(Value) value = NULL;
+                g_autoptr(GString) text = g_string_new(NULL);
+                g_assert_cmpint(json_text_decode(cases[i].text, strlen(cases[i].text), &value, NULL), ==, 0);
+                json_text_append_value(text, value);
+                g_assert_cmpstr(text->str, ==, cases[i].expected);
+        }
+        g_autoptr(Value) odd = value_new_array();
+        g_autoptr(GString) text = g_string_new(NULL);
+        value_append(odd, value_new_string("\xff"));
+        value_append(odd, value_new_double(NAN));
+        json_text_append_value(text, odd);
+        g_assert_cmpstr(text->str, ==, "[\"\xef\xbf\xbd\",null]");
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/config/json-text/good", test_good);
@@ -478,5 +504,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/config/json-text/relaxed", test_relaxed);
         g_test_add_func("/config/json-text/relaxed-refused", test_relaxed_refused);
         g_test_add_func("/config/json-text/value-lines", test_value_lines);
+        g_test_add_func("/config/json-text/append-value", test_append_value);
         return g_test_run();
 }
