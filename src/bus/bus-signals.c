@@ -285,7 +285,12 @@ static void on_event(void *userdata, Process *process, ProcessEventKind kind, bo
 }
 
 static void on_message(
-                void *userdata, Process *process, const char *type, const char *data, size_t data_length) {
+                void *userdata,
+                Process *process,
+                const char *type,
+                const char *data,
+                size_t data_length,
+                bool raw) {
         BusSignals *signals = userdata;
 
         bus_streams_tell_message(signals->server->streams, process, type, data, data_length);

@@ -7,7 +7,7 @@
 #include "config/saved-list.h"
 
 #include "config/json-cursor.h"
-#include "config/saved-list-pm2.h"
+#include "config/pm2-app.h"
 
 #include <string.h>
 
@@ -365,6 +365,19 @@ static int read_object(const SavedListReader *reader, Value *object, SavedEntry 
         return 0;
 }
 
+static int read_object_of_pm2(const Value *object, SavedEntry *ret, Error *error) {
+        g_auto(Error) cause = { 0 };
+        g_auto(Pm2App) app = { 0 };
+
+        if (pm2_app_read(object, PM2_SOURCE_DUMP, &app, &cause) < 0) {
+                return error_set(error, cause.code, "line %u: %s", ret->line, cause.message);
+        }
+        ret->stopped = app.stopped;
+        ret->attributes = g_steal_pointer(&app.attributes);
+        ret->environment = g_steal_pointer(&app.environment);
+        return 0;
+}
+
 int saved_list_reader_next(SavedListReader *reader, SavedEntry *ret, Error *error) {
         g_autoptr(Value) object = NULL;
         g_auto(SavedEntry) entry = { 0 };
@@ -381,7 +394,7 @@ int saved_list_reader_next(SavedListReader *reader, SavedEntry *ret, Error *erro
         if (object->kind != VALUE_MAP) {
                 return refuse_value(object, error, "apps", "objects");
         }
-        r = reader->pm2 ? saved_list_read_pm2(object, &entry, error)
+        r = reader->pm2 ? read_object_of_pm2(object, &entry, error)
                         : read_object(reader, object, &entry, error);
         if (r < 0) {
                 return r;

@@ -94,6 +94,7 @@ static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
                             g_strdup_printf("%s, one of stop_exit_codes", what));
                 return INPUT_GONE_STOPPED;
         case RESTART_GIVE_UP:
+                handle->given_up = true;
                 give_reason(process,
                             (HistoryEntry){ .kind = HISTORY_ERRORED },
                             g_strdup_printf("%s; given up after %" PRIu32 " unstable exits in a row",

@@ -172,6 +172,7 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         }
         if (actions & ACTION_SPAWN) {
                 set_phase(handle);
+                handle->given_up = handle->given_up && handle->phase == PHASE_POST_STOP;
         }
         if (actions & ACTION_ARM_HOOK_TIMER) {
                 arm_timer(handle, hook_timeout_usec(handle));
@@ -248,6 +249,10 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
         Manager *manager = handle->manager;
         manager_state_save(handle);
         manager_notify_changes(manager, process);
+        if (handle->given_up && process->state == PROCESS_ERRORED) {
+                handle->given_up = false;
+                manager_emit(manager, process, EVENT_OVERLIMIT, false);
+        }
         command_settle_and_invalidate(handle);
         shutdown_check(manager);
 }

@@ -90,6 +90,7 @@ typedef struct ProcessHandle {
         uint64_t notify_generation; /* of its path, 0: none */
         Watchdog watchdog;
         sd_event_source *watchdog_timer;
+        bool given_up;                            /* it will be errored, and that is to be told */
         bool hung;                                /* it is being ended for giving no sign of life */
         bool asked_by_message;                    /* to end */
         uint64_t bad_messages;                    /* of this launch */

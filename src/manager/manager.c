@@ -28,7 +28,7 @@ const char *process_event_to_name(ProcessEventKind kind) {
                 [EVENT_EXIT] = "exit",         [EVENT_STOP] = "stop",
                 [EVENT_RESTART] = "restart",   [EVENT_DELETE] = "delete",
                 [EVENT_OOM] = "oom",           [EVENT_READY_TIMEOUT] = "ready-timeout",
-                [EVENT_WATCHDOG] = "watchdog",
+                [EVENT_WATCHDOG] = "watchdog", [EVENT_OVERLIMIT] = "restart overlimit",
         };
         return names[kind];
 }

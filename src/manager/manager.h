@@ -25,7 +25,8 @@ typedef enum ProcessEventKind {
         EVENT_DELETE,
         EVENT_OOM, /* the kernel ended something of it for want of memory */
         EVENT_READY_TIMEOUT,
-        EVENT_WATCHDOG, /* no sign of life in time */
+        EVENT_WATCHDOG,  /* no sign of life in time */
+        EVENT_OVERLIMIT, /* given up after max_restarts unstable exits in a row: it is errored */
         _PROCESS_EVENT_MAX,
 } ProcessEventKind;
 
@@ -37,12 +38,14 @@ typedef struct ManagerObserver {
         void (*added)(void *userdata, Process *process);
         void (*changed)(void *userdata, Process *process, unsigned changes);
         void (*event)(void *userdata, Process *process, ProcessEventKind kind, bool manually);
-        /* A child of the process said something: see publish.h. */
+        /* A child of the process said something, see publish.h. raw: it gave it no name, and data is the
+         * whole of it. */
         void (*message)(void *userdata,
                         Process *process,
                         const char *type,
                         const char *data,
-                        size_t data_length);
+                        size_t data_length,
+                        bool raw);
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);

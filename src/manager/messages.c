@@ -92,7 +92,7 @@ static void publish(ProcessHandle *handle, const char *line, size_t length, cons
         int r;
 
         if (!typed) {
-                r = manager_publish(manager, process, MESSAGE_TYPE_PLAIN, line, length);
+                r = manager_publish(manager, process, NULL, line, length);
         } else if (actions_take_message(handle, message->type_text, data->start, data->length)) {
                 return;
         } else {

@@ -45,8 +45,13 @@ bool observers_want_messages(const Manager *manager) {
 }
 
 void observers_tell_message(
-                Manager *manager, Process *process, const char *type, const char *data, size_t data_length) {
-        TELL(manager, message, process, type, data, data_length);
+                Manager *manager,
+                Process *process,
+                const char *type,
+                const char *data,
+                size_t data_length,
+                bool raw) {
+        TELL(manager, message, process, type, data, data_length, raw);
 }
 
 void observers_tell_removed(Manager *manager, Process *process) {

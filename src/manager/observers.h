@@ -10,7 +10,12 @@ void observers_tell_changed(Manager *manager, Process *process, unsigned changes
 void observers_tell_event(Manager *manager, Process *process, ProcessEventKind kind, bool manually);
 bool observers_want_messages(const Manager *manager);
 void observers_tell_message(
-                Manager *manager, Process *process, const char *type, const char *data, size_t data_length);
+                Manager *manager,
+                Process *process,
+                const char *type,
+                const char *data,
+                size_t data_length,
+                bool raw);
 void observers_tell_removed(Manager *manager, Process *process);
 void observers_tell_shutting_down(Manager *manager);
 void observers_tell_killed(Manager *manager, const char *reason);

@@ -29,9 +29,11 @@ static bool is_reserved(const char *type) {
         return false;
 }
 
+/* type NULL: it has no name. */
 static void tell(Manager *manager, Process *process, const char *type, const char *data, size_t length) {
         manager_notify_changes(manager, process);
-        observers_tell_message(manager, process, type, data, length);
+        observers_tell_message(
+                        manager, process, type ? type : MESSAGE_TYPE_PLAIN, data, length, type == NULL);
 }
 
 static void tell_as_plain(
@@ -42,12 +44,12 @@ static void tell_as_plain(
         g_string_append(message, ",\"data\":");
         g_string_append_len(message, data, (gssize) length);
         g_string_append_c(message, '}');
-        tell(manager, process, MESSAGE_TYPE_PLAIN, message->str, message->len);
+        tell(manager, process, NULL, message->str, message->len);
 }
 
 int manager_publish(
                 Manager *manager, Process *process, const char *type, const char *data, size_t data_length) {
-        size_t type_length = strlen(type);
+        size_t type_length = type ? strlen(type) : 0;
 
         if (type_length > MESSAGE_TYPE_BYTES_MAX || data_length > MESSAGE_DATA_BYTES_MAX) {
                 return -EMSGSIZE;
@@ -55,11 +57,11 @@ int manager_publish(
         if (!observers_want_messages(manager)) {
                 return 0;
         }
-        if (type_length == 0 || data_length == 0 || memchr(data, '\n', data_length) ||
-            !utf8_is_valid(type, type_length) || !utf8_is_valid(data, data_length)) {
+        if ((type && (type_length == 0 || !utf8_is_valid(type, type_length))) || data_length == 0 ||
+            memchr(data, '\n', data_length) || !utf8_is_valid(data, data_length)) {
                 return -EINVAL;
         }
-        if (is_reserved(type)) {
+        if (type && is_reserved(type)) {
                 tell_as_plain(manager, process, type, data, data_length);
         } else {
                 tell(manager, process, type, data, data_length);

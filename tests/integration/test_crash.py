@@ -55,6 +55,8 @@ class Crash:
         events = [event for event, _ in self.client.events('crash', seen)]
         self.assertEqual(events.count('exit'), 16)
         self.assertEqual(events.count('restart'), 15)
+        self.assertEqual(events[-1], 'restart overlimit')
+        self.assertEqual(events.count('restart overlimit'), 1)
 
     def test_max_restarts_bounds_the_loop(self):
         path = self.client.start(self.script('crash.sh', CRASH), name='crash', max_restarts=3, wait=False)[0]

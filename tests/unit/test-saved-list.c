@@ -237,7 +237,7 @@ static void test_of_pm2(void) {
                 { PM2_APP(""), "name", "s:web" },
                 { PM2_APP(""), "cwd", "s:/srv" },
                 { PM2_APP(""), "interpreter", "s:node" },
-                { PM2_APP(""), "exec_mode", NULL },
+                { PM2_APP(""), "exec_mode", "s:fork" },
                 { PM2_APP(""), "created_at", NULL },
                 { PM2_APP(", \"min_uptime\": 2000"), "min_uptime", "i:2000" },
                 { PM2_APP(", \"args\": [\"a\"]"), "args", "[s:a]" },
@@ -263,7 +263,9 @@ static void test_of_pm2(void) {
                   "s:/var/log/web12.log" },
                 { PM2_APP(", \"pm_pid_path\": \"/run/web-3.pid\""), "pid_file", "s:/run/web.pid" },
                 { PM2_APP(", \"instances\": 4"), "instances", NULL },
-                { PM2_APP(", \"exec_mode_\": 1"), "exec_mode", NULL },
+                { PM2_APP(", \"x\": 1, \"vizion\": true, \"env\": {\"y\": 2}, \"y\": 2"),
+                  "extra",
+                  "{x: i:1, vizion: true}" },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
