@@ -10,7 +10,7 @@ import lint
 LINES = 6
 EXPRESSION = re.compile(r'SPDX-License-Identifier: (\S+( (AND|OR|WITH) \S+)*)')
 ALLOWED = {'LGPL-2.1-or-later'}
-SUFFIXES = ('.c', '.h', '.py', '.sh', '.js', '.mjs', '.xml', '.build', '.rst', '.md', '.map', '.in', '.conf',
+SUFFIXES = ('.c', '.h', '.py', '.sh', '.js', '.mjs', '.cjs', '.xml', '.build', '.rst', '.md', '.map', '.in', '.conf',
             '.service', '.socket', '.slice', '.policy', '.rules', '.po', '.supp', '.css', '.html', '.catalog')
 NAMES = ('meson.build', 'meson_options.txt', '.clang-format', '.clang-tidy', '.editorconfig', 'POTFILES.in', 'LINGUAS')
 # Text as it comes from elsewhere, or that a test needs byte by byte.

@@ -272,6 +272,16 @@ const Attribute attributes[] = {
           .help = "How the app speaks to the supervisor. node: by lines of JSON over the descriptor that "
                   "NODE_CHANNEL_FD names, as every Node program does. systemd: by sd_notify(3). auto: node "
                   "for Node programs and where wait_ready or shutdown_with_message is set." },
+        { .name = "pmx",
+          .type = ATTRIBUTE_WORD,
+          ROW(pmx),
+          .words = "false true preload",
+          .fallback = "false",
+          .help = "preload: Node loads a small file of ours before the script, which tells its version, "
+                  "uncaught "
+                  "exceptions and some metrics over the channel. true and false, as files of PM2 have them, "
+                  "load "
+                  "nothing." },
         { .name = "watchdog",
           .type = ATTRIBUTE_DURATION,
           ROW(watchdog_usec),
@@ -425,7 +435,6 @@ const Attribute attributes[] = {
         KEPT("username", "The owner of a process is known."),
         KEPT("vizion", "Repositories are not looked at."),
         KEPT("automation", "No remote service is connected to."),
-        KEPT("pmx", "Nothing is loaded into the app."),
         KEPT("pmx_module", "There are no modules."),
         KEPT("trace", "Nothing is loaded into the app."),
         KEPT("disable_trace", "Nothing is loaded into the app."),

@@ -213,8 +213,10 @@ static Value *kept_to_value(const AppConfig *config, const Attribute *attribute)
 
 static Value *word_to_value(const Attribute *attribute, int place) {
         g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
+        const char *word = words[place];
+        bool yes = strcmp(word, "true") == 0;
 
-        return value_new_string(words[place]);
+        return yes || strcmp(word, "false") == 0 ? value_new_bool(yes) : value_new_string(word);
 }
 
 static Value *percent_to_value(uint64_t usec) {

@@ -33,6 +33,13 @@ typedef enum NotifyKind {
         NOTIFY_SYSTEMD, /* by sd_notify(3) */
 } NotifyKind;
 
+/* What is loaded into a Node app. In the order of the table's words. */
+typedef enum PmxKind {
+        PMX_FALSE,
+        PMX_TRUE, /* nothing either, but PM2's own word is told back */
+        PMX_PRELOAD,
+} PmxKind;
+
 /* What the user declares about an app. Every field is one row of the attribute table in
  * app-attributes.c: decoders, messages, defaults and the manual come from there. */
 typedef struct AppConfig {
@@ -72,6 +79,7 @@ typedef struct AppConfig {
         uint64_t listen_timeout_usec; /* 0: the default */
         int ready_timeout_action;     /* of ReadyTimeoutAction */
         int notify;                   /* of NotifyKind */
+        int pmx;                      /* of PmxKind */
         uint64_t watchdog_usec;       /* 0: none */
         bool shutdown_with_message;
         char *out_file;
@@ -106,7 +114,8 @@ typedef enum AttributeType {
         ATTRIBUTE_FILTER,      /* of the caller's environment */
         ATTRIBUTE_PERCENT,     /* "150%" or 150, of one core; kept as µs in each second */
         ATTRIBUTE_SCORE,       /* a whole number that may be negative; minimum and maximum are cast */
-        ATTRIBUTE_WORD,        /* one of the words of the row; kept as its place among them */
+        ATTRIBUTE_WORD,        /* one of the words of the row; kept as its place among them. Where "true" and
+                                * "false" are words they are also taken, and told back, as what they mean */
         ATTRIBUTE_LIMITS,      /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
         ATTRIBUTE_OBJECT,      /* a map of anything, of at most so many bytes: kept as it is */
         ATTRIBUTE_OFF,         /* not supported: only what asks for nothing is taken, and nothing is kept */
@@ -168,7 +177,7 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute);
 
 bool app_config_is_given(const AppConfig *config, const char *name);
 
-/* The given attributes that have no effect here, as "vizion, pmx"; NULL: none. The caller frees it. */
+/* The given attributes that have no effect here, as "vizion, trace"; NULL: none. The caller frees it. */
 char *app_config_list_kept(const AppConfig *config);
 
 /* Whether an exit with this code is an end that was wanted. */

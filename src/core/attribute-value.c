@@ -675,9 +675,12 @@ static int set_object(AppConfig *config, const Attribute *attribute, const Value
 
 static int set_word(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
         g_auto(GStrv) words = g_strsplit(attribute->words, " ", -1);
+        const char *said = value->kind == VALUE_STRING ? value->string
+                           : value->kind == VALUE_BOOL ? value->boolean ? "true" : "false"
+                                                       : NULL;
 
-        for (int i = 0; value->kind == VALUE_STRING && words[i]; i++) {
-                if (strcmp(words[i], value->string) == 0) {
+        for (int i = 0; said && words[i]; i++) {
+                if (strcmp(words[i], said) == 0) {
                         *(int *) attribute_field(config, attribute) = i;
                         return 0;
                 }

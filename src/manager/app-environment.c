@@ -5,6 +5,7 @@
 #include "basic/fault-point.h"
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
+#include "manager/preload.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static const char *const private_variables[] = {
         ISOLATION_MARKER,
         SOFT_LIMIT_VARIABLE,
         FAULT_FILE_VARIABLE,
+        PRELOAD_VARIABLE,
         "pm_id",
         "name",
         "namespace",
@@ -191,12 +193,16 @@ static void add_all(GPtrArray *words, char *const *more) {
         }
 }
 
-char **app_argv_make(const Process *process) {
+char **app_argv_make(const Process *process, const char *preload) {
         GPtrArray *words = g_ptr_array_new();
 
         if (strcmp(process->interpreter, "none") != 0) {
                 g_ptr_array_add(words, g_strdup(process->interpreter));
                 add_all(words, process->config->node_args);
+        }
+        if (preload) {
+                g_ptr_array_add(words, g_strdup("--require"));
+                g_ptr_array_add(words, g_strdup(preload));
         }
         g_ptr_array_add(words, g_strdup(process->exec_path));
         if (process->shell_command) {

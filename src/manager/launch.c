@@ -11,6 +11,7 @@
 #include "manager/manager-state.h"
 #include "manager/messages.h"
 #include "manager/notify.h"
+#include "manager/preload.h"
 #include "manager/process-record.h"
 #include "platform/proc-stat.h"
 
@@ -141,9 +142,10 @@ static char **list_environment(const Environment *environment) {
 }
 
 /* What stands over all else: without it the rest would not be there. */
-static Environment *launch_variables(const ProcessHandle *handle, int channel_fd) {
+static Environment *launch_variables(const ProcessHandle *handle, int channel_fd, const char *preload) {
         g_autofree char *channel = g_strdup_printf("NODE_CHANNEL_FD=%d", EXEC_CHANNEL_FD);
-        const char *const variables[] = { channel, "NODE_CHANNEL_SERIALIZATION_MODE=json", NULL };
+        g_autofree char *loaded = preload ? g_strdup_printf(PRELOAD_VARIABLE "=%s", preload) : NULL;
+        const char *const variables[] = { channel, "NODE_CHANNEL_SERIALIZATION_MODE=json", loaded, NULL };
         g_autoptr(Environment) of_notify = notify_variables(handle);
 
         if (channel_fd < 0) {
@@ -155,15 +157,16 @@ static Environment *launch_variables(const ProcessHandle *handle, int channel_fd
 
 static int make_child(ProcessHandle *handle, int channel_fd) {
         Process *process = handle->process;
-        g_autoptr(Environment) own = launch_variables(handle, channel_fd);
+        bool main = handle->phase == PHASE_MAIN;
+        const char *preload = main ? preload_find(process) : NULL;
+        g_autoptr(Environment) own = launch_variables(handle, channel_fd, preload);
         g_autoptr(Environment) app_environment = app_environment_make(handle->manager, process);
         g_autoptr(Environment) of_phase = hook_environment_make(handle, app_environment);
         g_autoptr(Environment) environment = environment_merge(of_phase, own);
         g_autoptr(Environment) declared = app_environment_declared(process->config);
         g_autoptr(Environment) declared_of_phase = hook_environment_make(handle, declared);
         g_autoptr(Environment) over = environment_merge(declared_of_phase, own);
-        bool main = handle->phase == PHASE_MAIN;
-        g_auto(GStrv) argv = main ? app_argv_make(process) : hook_argv_make(handle);
+        g_auto(GStrv) argv = main ? app_argv_make(process, preload) : hook_argv_make(handle);
         g_autofree char **envp = list_environment(environment), **env_over = list_environment(over);
         g_auto(LaunchFiles) files = { 0 };
         const UserInfo *owner = manager_user(handle->manager, process->owner);

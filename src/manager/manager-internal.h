@@ -238,8 +238,9 @@ Environment *app_environment_base(Manager *manager, uid_t owner, const Environme
 Environment *app_environment_declared(const AppConfig *config);
 /* The whole but for the variables of these files, which the child alone reads. */
 Environment *app_environment_make(Manager *manager, const Process *process);
-/* The arguments of execve(2), for g_strfreev(). */
-char **app_argv_make(const Process *process);
+/* The arguments of execve(2), for g_strfreev(). preload: what Node loads before the script; NULL: nothing.
+ */
+char **app_argv_make(const Process *process, const char *preload);
 
 /* credentials.c */
 /* The folder that the credentials of a process are copied to. */

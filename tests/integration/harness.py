@@ -31,6 +31,7 @@ from dbus_wire import DBusError, V  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 APPS = os.path.join(TOP, 'tests', 'apps')
+PRELOAD = os.path.join(TOP, 'data', 'node', 'preload.cjs')
 SANITIZED = bool(os.environ.get('PM2D_TEST_SANITIZED'))
 # Of everything that should happen at once; two busy cores under a sanitizer are slow.
 TIMEOUT = 60
@@ -345,7 +346,8 @@ class Daemon:
         path = (node + ':' if node else '') + '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
         return {**kept, 'PATH': path, 'LANG': 'C.UTF-8',
                 'HOME': self.home, 'XDG_RUNTIME_DIR': self.runtime, 'XDG_STATE_HOME': self.state,
-                'XDG_CONFIG_HOME': self.config, 'PM2D_PATH': pm2d_path(), MARK: self.mark, **self.extra_environment}
+                'XDG_CONFIG_HOME': self.config, 'PM2D_PATH': pm2d_path(), 'PM2D_PRELOAD_PATH': PRELOAD,
+                MARK: self.mark, **self.extra_environment}
 
     def enter_cgroup(self):
         if self.isolation != 'none' and not cgroup_unavailable():

@@ -451,19 +451,19 @@ class Others(harness.Case):
         self.assertEqual(self.client.property(path, 'Status'), 'online')
 
     def test_kept_attributes_are_told_back(self):
-        given = {'vizion': False, 'pmx': 'yes', 'kill_retry_time': 250, 'windowsHide': True,
+        given = {'vizion': False, 'trace': 'yes', 'kill_retry_time': 250, 'windowsHide': True,
                  'io': V('a{sv}', {'conf': V('av', [V('s', 'x'), V('i', 1)]), 'on': V('b', True)})}
         path = self.start_app(**given)
         config = self.client.call(path, harness.PROCESS, 'GetConfig')
         self.assertEqual(config['vizion'], False)
-        self.assertEqual(config['pmx'], 'yes')
+        self.assertEqual(config['trace'], 'yes')
         self.assertEqual(config['kill_retry_time'], 250)
         self.assertEqual(config['windows_hide'], True)
         self.assertEqual(config['io'], {'conf': ['x', 1], 'on': True})
         described = self.client.describe('app')[0]['pm2_env']
-        self.assertEqual(described['without_effect'], ['vizion', 'pmx', 'kill_retry_time', 'windows_hide', 'io'])
+        self.assertEqual(described['without_effect'], ['vizion', 'trace', 'kill_retry_time', 'windows_hide', 'io'])
         self.assertEqual(described['vizion'], False)
-        self.assertIn('without effect here: vizion, pmx, kill_retry_time, windows_hide, io', self.daemon.log_text())
+        self.assertIn('without effect here: vizion, trace, kill_retry_time, windows_hide, io', self.daemon.log_text())
         self.client.restart('app')
         self.assertEqual(self.client.call(path, harness.PROCESS, 'GetConfig')['io'], config['io'])
 

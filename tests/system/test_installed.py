@@ -10,6 +10,7 @@ import unittest
 import xml.etree.ElementTree
 
 import booted
+from booted import wait_until
 
 CLIENT = '''
 #include <pm2/pm2.h>
@@ -80,6 +81,13 @@ class Installed(booted.Case):
         program = self.path('client')
         subprocess.run(['cc', '-Wall', '-Werror', '-o', program, source, *flags], check=True)
         subprocess.run([program], check=True)
+
+    def test_preload(self):
+        """What Node apps with pmx=preload load is found where it is installed."""
+        path = self.client.start_one(self.script('app.js', 'setInterval(() => {}, 1000);\n'), name='app', pmx='preload')
+        wait_until(lambda: self.client.describe('app')[0]['pm2_env']['node_version'], 'it tells the version of Node')
+        self.assertEqual(self.client.property(path, 'StatusText'), '')
+        self.client.delete('app')
 
     @unittest.skipUnless(glob.glob('/usr/share/man/man1/pm2ctl.1*'), 'built without manual pages')
     def test_manual(self):

@@ -166,7 +166,6 @@ static const struct {
         { ATTRIBUTE_WORD, "s:AUTO", NULL },
         { ATTRIBUTE_WORD, "s:auto none", NULL },
         { ATTRIBUTE_WORD, "i:0", NULL },
-        { ATTRIBUTE_WORD, "true", NULL },
         { ATTRIBUTE_WORD, "[]", NULL },
         { ATTRIBUTE_SCORE, "i:-1000", "i:-1000" },
         { ATTRIBUTE_SCORE, "i:0", "i:0" },
@@ -421,7 +420,7 @@ static void test_samples(void) {
         }
 }
 
-/* Each of the words of a row, and no part of one. */
+/* Each of the words of a row, and no part of one; true and false where these are words. */
 static void test_words(void) {
         for (size_t i = 0; i < n_attributes; i++) {
                 if (attributes[i].type != ATTRIBUTE_WORD) {
@@ -432,9 +431,19 @@ static void test_words(void) {
                 for (char **word = words; *word; word++) {
                         g_autoptr(Value) value = value_new_string(*word);
                         g_autoptr(Value) part = value_new_string(*word + 1);
-                        g_autofree char *expected = g_strconcat("s:", *word, NULL);
+                        bool is_bool = strcmp(*word, "true") == 0 || strcmp(*word, "false") == 0;
+                        g_autofree char *expected = g_strconcat(is_bool ? "" : "s:", *word, NULL);
                         assert_taken(&attributes[i], value, expected);
                         assert_refused(&attributes[i], part);
+                }
+                for (int yes = 0; yes <= 1; yes++) {
+                        const char *word = yes ? "true" : "false";
+                        g_autoptr(Value) value = value_new_bool(yes);
+                        if (g_strv_contains((const char *const *) words, word)) {
+                                assert_taken(&attributes[i], value, word);
+                        } else {
+                                assert_refused(&attributes[i], value);
+                        }
                 }
         }
 }
