@@ -105,7 +105,7 @@ def value_range(row):
         return f'{int(row["minimum"]) // 1000} to {int(row["maximum"]) // 1000} ms'
     if row['kind'] == 'percent':
         return f'{int(row["minimum"]) // 10000} to {int(row["maximum"]) // 10000} %'
-    if row['kind'] == 'score':
+    if row['kind'] in ('score', 'count'):
         return f'{int(row["minimum"]) - (1 << 64)} to {row["maximum"]}'
     if row['kind'] in ('number', 'size', 'exit-codes'):
         return f'{row["minimum"]} to {row["maximum"]}'

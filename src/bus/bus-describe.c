@@ -89,7 +89,7 @@ static int append_documented(sd_bus_message *message, Manager *manager, const Pr
                         process_state_to_status(process->state),
                         "instances",
                         "u",
-                        UINT32_C(1),
+                        process->instances,
                         "pm_exec_path",
                         "s",
                         process->exec_path,
@@ -154,7 +154,8 @@ static int append_facts(sd_bus_message *message, const Process *process, const P
 /* Attributes that the documented fields carry already, under their own names, or what the process itself
  * tells by now. */
 static bool is_documented(const Attribute *attribute) {
-        return strcmp(attribute->name, "namespace") == 0 || g_str_has_prefix(attribute->name, "axm_");
+        return strcmp(attribute->name, "namespace") == 0 || strcmp(attribute->name, "instances") == 0 ||
+               g_str_has_prefix(attribute->name, "axm_");
 }
 
 int bus_describe_append_config(sd_bus_message *message, const AppConfig *config, bool with_environment) {

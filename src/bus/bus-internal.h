@@ -131,12 +131,20 @@ int bus_send_line(
                 const char *line,
                 sd_bus_error *error);
 
-/* The same for SendSignal and Kill. */
-int bus_request_send_signal(
+/* The same with a target and one more text. */
+typedef int (*BusTextsCall)(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *text,
+                Operation **ret,
+                Error *error);
+int bus_request_call_texts(
                 BusConnection *connection,
                 sd_bus_message *message,
                 const char *target,
-                const char *signal_name,
+                const char *text,
+                BusTextsCall function,
                 sd_bus_error *error);
 /* The reply is the path of the list. */
 int bus_request_save(
@@ -144,6 +152,9 @@ int bus_request_save(
 int bus_request_kill(BusConnection *connection, sd_bus_message *message, sd_bus_error *error);
 /* bus-validate.c: answer Validate; what a method handler returns. */
 int bus_validate(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
+
+/* bus-validate.c too: answer GetSystemData. */
+int bus_system_data(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
 
 /* bus-history.c: answer RecentEvents with the last events of each process; count_max 0: all. */
 int bus_history_reply(

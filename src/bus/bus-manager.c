@@ -39,6 +39,10 @@ static int manager_method_validate(sd_bus_message *message, void *userdata, sd_b
         return bus_validate(message, userdata, error);
 }
 
+static int manager_method_get_system_data(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_system_data(message, userdata, error);
+}
+
 static int manager_method_stop(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return call_with_text(message, userdata, manager_stop, error);
 }
@@ -51,11 +55,31 @@ static int manager_method_delete(sd_bus_message *message, void *userdata, sd_bus
         return call_with_text(message, userdata, manager_delete, error);
 }
 
-static int manager_method_send_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *target, *signal_name;
-        int r = sd_bus_message_read(message, "ss", &target, &signal_name);
+static int manager_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_reload, error);
+}
 
-        return r < 0 ? r : bus_request_send_signal(userdata, message, target, signal_name, error);
+static int manager_method_reset(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_reset, error);
+}
+
+static int call_with_texts(
+                sd_bus_message *message,
+                BusConnection *connection,
+                BusTextsCall function,
+                sd_bus_error *error) {
+        const char *target, *text;
+        int r = sd_bus_message_read(message, "ss", &target, &text);
+
+        return r < 0 ? r : bus_request_call_texts(connection, message, target, text, function, error);
+}
+
+static int manager_method_scale(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_texts(message, userdata, manager_scale, error);
+}
+
+static int manager_method_send_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_texts(message, userdata, manager_send_signal, error);
 }
 
 static int manager_method_send_message(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -56,6 +56,14 @@ static int process_method_restart(sd_bus_message *message, void *userdata, sd_bu
         return call_process(message, userdata, manager_restart, error);
 }
 
+static int process_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_process(message, userdata, manager_reload, error);
+}
+
+static int process_method_reset(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_process(message, userdata, manager_reset, error);
+}
+
 static int process_method_delete(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return call_process(message, userdata, manager_delete, error);
 }
@@ -65,11 +73,12 @@ static int process_method_send_signal(sd_bus_message *message, void *userdata, s
         int r = sd_bus_message_read(message, "s", &signal_name);
 
         return r < 0 ? r
-                     : bus_request_send_signal(
+                     : bus_request_call_texts(
                                        userdata,
                                        message,
                                        sd_bus_message_get_path(message),
                                        signal_name,
+                                       manager_send_signal,
                                        error);
 }
 
@@ -212,10 +221,6 @@ static int write_args(sd_bus_message *reply, const Process *process) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int write_instances(sd_bus_message *reply, const Process *process) {
-        return sd_bus_message_append(reply, "u", UINT32_C(1));
-}
-
 static int write_exec_mode(sd_bus_message *reply, const Process *process) {
         return sd_bus_message_append(reply, "s", "fork_mode");
 }
@@ -255,7 +260,7 @@ static const Property properties[] = {
         { "Status", .write = write_status, .changes = CHANGE_STATUS },
         { "Pid", 'u', FIELD(pid), .changes = CHANGE_PID },
         { "Instance", 'u', FIELD(instance) },
-        { "Instances", .write = write_instances, .changes = CHANGE_CONFIG },
+        { "Instances", 'u', FIELD(instances), .changes = CHANGE_INSTANCES },
         { "ExecMode", .write = write_exec_mode, .changes = CHANGE_CONFIG },
         { "ExecPath", 's', FIELD(exec_path), .changes = CHANGE_CONFIG },
         { "Args", .write = write_args, .changes = CHANGE_CONFIG },
@@ -267,7 +272,7 @@ static const Property properties[] = {
         { "RestartCount", 'u', FIELD(restart_count), .changes = CHANGE_RESTART_COUNT },
         { "UnstableRestarts", 'u', FIELD(unstable_restarts), .changes = CHANGE_UNSTABLE_RESTARTS },
         { "StartTimestamp", 't', FIELD(start_realtime_usec), .changes = CHANGE_START_TIMESTAMP },
-        { "CreatedTimestamp", 't', FIELD(created_realtime_usec) },
+        { "CreatedTimestamp", 't', FIELD(created_realtime_usec), .changes = CHANGE_CREATED },
         { "ExitCode", .write = write_exit_code, .changes = CHANGE_EXIT_STATUS },
         { "ExitSignal", .write = write_exit_signal, .changes = CHANGE_EXIT_STATUS },
         { "SignalNumber", .write = write_signal_number, .changes = CHANGE_EXIT_STATUS },

@@ -138,8 +138,9 @@ static int request_new(
 typedef struct Call {
         BusTargetCall function; /* NULL: see below */
         const char *text;
-        const char *signal_name; /* of SendSignal */
-        const char *action;      /* of Trigger */
+        BusTextsCall texts_function; /* with one more text, NULL: not such a call */
+        const char *more;
+        const char *action; /* of Trigger */
         const char *params;
         bool kill;
         bool save; /* the reply is the path */
@@ -174,8 +175,8 @@ static int dispatch(
         if (call->kill) {
                 return manager_kill(manager, manager_call, KILL_EXIT_STATUS, ret, error);
         }
-        if (call->signal_name) {
-                return manager_send_signal(manager, manager_call, call->text, call->signal_name, ret, error);
+        if (call->texts_function) {
+                return call->texts_function(manager, manager_call, call->text, call->more, ret, error);
         }
         assert(call->function);
         return call->function(manager, manager_call, call->text, ret, error);
@@ -239,13 +240,14 @@ int bus_request_call(
         return run(connection, message, &call, error);
 }
 
-int bus_request_send_signal(
+int bus_request_call_texts(
                 BusConnection *connection,
                 sd_bus_message *message,
                 const char *target,
-                const char *signal_name,
+                const char *text,
+                BusTextsCall function,
                 sd_bus_error *error) {
-        Call call = { .text = target, .signal_name = signal_name };
+        Call call = { .texts_function = function, .text = target, .more = text };
 
         return run(connection, message, &call, error);
 }

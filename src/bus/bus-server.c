@@ -7,12 +7,11 @@
 #include "basic/log.h"
 #include "bus/bus-messages.h"
 #include "bus/bus-streams.h"
+#include "platform/listen-socket.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static void free_connection(void *connection) {
@@ -72,28 +71,6 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t revents, v
         return 0;
 }
 
-static int listen_at(const char *socket_path, mode_t mode) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        if (fd < 0) {
-                return -errno;
-        }
-        if (strlen(socket_path) >= sizeof(address.sun_path)) {
-                return -ENAMETOOLONG;
-        }
-        memcpy(address.sun_path, socket_path, strlen(socket_path));
-        if (CHANGE("socket-replace", unlink(socket_path)) < 0 && errno != ENOENT) {
-                return -errno;
-        }
-        if (CHANGE("socket-bind", bind(fd, (const struct sockaddr *) &address, sizeof(address))) < 0 ||
-            CHANGE("socket-chmod", chmod(socket_path, mode)) < 0 ||
-            CHANGE("socket-listen", listen(fd, SOMAXCONN)) < 0) {
-                return -errno;
-        }
-        return steal_fd(&fd);
-}
-
 int bus_server_new(sd_event *event, Manager *manager, const char *socket_path, BusServer **ret) {
         BusServer *server = g_new0(BusServer, 1);
 
@@ -101,7 +78,7 @@ int bus_server_new(sd_event *event, Manager *manager, const char *socket_path, B
         server->manager = manager;
         server->connections = g_ptr_array_new_with_free_func(free_connection);
         /* Anybody may talk to the system instance, about processes of its own. */
-        server->listen_fd = listen_at(socket_path, manager_is_system(manager) ? 0666 : 0600);
+        server->listen_fd = listen_socket_open(socket_path, manager_is_system(manager) ? 0666 : 0600);
         int r = server->listen_fd;
         if (r >= 0) {
                 server->socket_path = g_strdup(socket_path);

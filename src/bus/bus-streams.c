@@ -8,19 +8,20 @@
 #include "basic/time-util.h"
 #include "bus/bus-error.h"
 #include "bus/bus-filter.h"
-#include "bus/bus-stream.h"
 #include "bus/bus-value.h"
 #include "config/json-text.h"
+#include "platform/feed.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
         USERS_MAX = 4, /* that may have all the streams that one may have */
 };
 
 typedef struct Reader {
-        BusStream *stream;
+        Feed *feed;
         BusFilter *filter;
 } Reader;
 
@@ -35,7 +36,7 @@ struct BusStreams {
 static void free_reader(void *userdata) {
         Reader *reader = userdata;
 
-        bus_stream_free(reader->stream);
+        feed_free(reader->feed);
         bus_filter_free(reader->filter);
         g_free(reader);
 }
@@ -47,8 +48,8 @@ void bus_streams_flush(BusStreams *streams) {
         streams->pending = false;
         for (guint i = streams->readers->len; i > 0; i--) {
                 const Reader *reader = streams->readers->pdata[i - 1];
-                bus_stream_flush(reader->stream);
-                if (bus_stream_is_gone(reader->stream)) {
+                feed_flush(reader->feed);
+                if (feed_is_gone(reader->feed)) {
                         (void) g_ptr_array_remove_index_fast(streams->readers, i - 1);
                 }
         }
@@ -59,20 +60,20 @@ static int on_flush(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static void on_gone(void *userdata, BusStream *stream) {
+static void on_gone(void *userdata, Feed *feed) {
         BusStreams *streams = userdata;
 
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
-                if (reader->stream == stream) {
+                if (reader->feed == feed) {
                         (void) g_ptr_array_remove_index_fast(streams->readers, i);
                         return;
                 }
         }
 }
 
-static void append(BusStreams *streams, const Reader *reader, BusLine *line) {
-        bus_stream_append(reader->stream, line);
+static void append(BusStreams *streams, const Reader *reader, FeedItem *line) {
+        feed_append(reader->feed, line);
         if (!streams->pending) {
                 streams->pending = true;
                 (void) sd_event_source_set_enabled(streams->flush_source, SD_EVENT_ONESHOT);
@@ -80,7 +81,7 @@ static void append(BusStreams *streams, const Reader *reader, BusLine *line) {
 }
 
 /* {"event":...,"at":...,"process":{...},"data":...}; without a process, without that. */
-static BusLine *render(
+static FeedItem *render(
                 BusStreams *streams,
                 const Process *process,
                 uint32_t pid,
@@ -102,10 +103,10 @@ static BusLine *render(
                                 head, ",\"unique_id\":\"%s\",\"pid\":%" PRIu32 "}", process->unique_id, pid);
         }
         g_string_append(head, ",\"data\":");
-        BusLine *line = bus_line_new(head->len + data_length + sizeof(foot));
-        memcpy(line->text, head->str, head->len);
-        memcpy(line->text + head->len, data, data_length);
-        memcpy(line->text + head->len + data_length, foot, sizeof(foot));
+        FeedItem *line = feed_item_new(head->len + data_length + sizeof(foot));
+        memcpy(line->bytes, head->str, head->len);
+        memcpy(line->bytes + head->len, data, data_length);
+        memcpy(line->bytes + head->len + data_length, foot, sizeof(foot));
         return line;
 }
 
@@ -115,7 +116,7 @@ void bus_streams_tell_message(
                 const char *type,
                 const char *data,
                 size_t data_length) {
-        BusLine *line = NULL;
+        FeedItem *line = NULL;
 
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
@@ -128,7 +129,7 @@ void bus_streams_tell_message(
                 append(streams, reader, line);
         }
         if (line) {
-                bus_line_unref(line);
+                feed_item_unref(line);
         }
 }
 
@@ -137,7 +138,7 @@ static bool has_reason(const Process *process, ProcessEventKind kind) {
         return process->reason && kind != EVENT_EXIT && kind != EVENT_OOM;
 }
 
-static BusLine *render_event(
+static FeedItem *render_event(
                 BusStreams *streams, const Process *process, ProcessEventKind kind, bool manually) {
         g_autoptr(GString) data = g_string_new("{\"event\":");
 
@@ -169,7 +170,7 @@ static BusLine *render_event(
 
 void bus_streams_tell_event(
                 BusStreams *streams, const Process *process, ProcessEventKind kind, bool manually) {
-        BusLine *line = NULL;
+        FeedItem *line = NULL;
 
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
@@ -182,7 +183,7 @@ void bus_streams_tell_event(
                 append(streams, reader, line);
         }
         if (line) {
-                bus_line_unref(line);
+                feed_item_unref(line);
         }
 }
 
@@ -191,14 +192,14 @@ void bus_streams_tell_killed(BusStreams *streams, const char *reason) {
 
         json_text_append_string(data, reason);
         g_string_append_c(data, '}');
-        BusLine *line = render(streams, NULL, 0, "pm2:kill", data->str, data->len);
+        FeedItem *line = render(streams, NULL, 0, "pm2:kill", data->str, data->len);
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
                 if (bus_filter_takes_name(reader->filter, "pm2:kill")) {
                         append(streams, reader, line);
                 }
         }
-        bus_line_unref(line);
+        feed_item_unref(line);
 }
 
 void bus_streams_forget(BusStreams *streams, const Process *process) {
@@ -233,15 +234,63 @@ static int check_count(const BusStreams *streams, const Caller *caller, Error *e
         return 0;
 }
 
+static FeedItem *render_lost(uint64_t count) {
+        g_autofree char *text = g_strdup_printf(
+                        "{\"event\":\"lost\",\"at\":%" PRIu64 ",\"data\":{\"count\":%" PRIu64 "}}\n",
+                        now_realtime_usec() / USEC_PER_MSEC,
+                        count);
+        FeedItem *line = feed_item_new(strlen(text));
+
+        memcpy(line->bytes, text, line->length);
+        return line;
+}
+
+/* One way alone: to us, and never a byte from the reader. */
+static int open_pair(int *ret_writer, int *ret_reader) {
+        int fds[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+                return -errno;
+        }
+        if (shutdown(fds[0], SHUT_RD) < 0) {
+                int r = -errno;
+                (void) close_fd(fds[0]);
+                (void) close_fd(fds[1]);
+                return r;
+        }
+        *ret_writer = fds[0];
+        *ret_reader = fds[1];
+        return 0;
+}
+
+static int open_feed(BusStreams *streams, Feed **ret, int *ret_reader_fd) {
+        const FeedOptions options = {
+                .backlog_bytes_max = manager_settings(streams->server->manager)->stream_backlog_max,
+                .render_lost = render_lost,
+                .on_gone = on_gone,
+                .userdata = streams,
+        };
+        _cleanup_close_ int reader_fd = -EBADF;
+        int writer_fd = -EBADF;
+
+        int r = open_pair(&writer_fd, &reader_fd);
+        if (r >= 0) {
+                r = feed_new(streams->server->event, writer_fd, &options, ret);
+        }
+        if (r >= 0) {
+                *ret_reader_fd = steal_fd(&reader_fd);
+        }
+        return r;
+}
+
 static int add_reader(
                 BusStreams *streams,
                 const Caller *caller,
                 const Value *options,
                 int *ret_reader_fd,
                 Error *error) {
-        const Settings *settings = manager_settings(streams->server->manager);
         g_autoptr(BusFilter) filter = NULL;
-        BusStream *stream;
+        Feed *feed;
 
         int r = bus_filter_new(caller, options, &filter, error);
         if (r >= 0) {
@@ -250,18 +299,12 @@ static int add_reader(
         if (r < 0) {
                 return r;
         }
-        r =
-                        bus_stream_new(streams->server->event,
-                                       settings->stream_backlog_max,
-                                       on_gone,
-                                       streams,
-                                       &stream,
-                                       ret_reader_fd);
+        r = open_feed(streams, &feed, ret_reader_fd);
         if (r < 0) {
                 return error_set(error, ERROR_LIMIT_EXCEEDED, "no stream is to be had: %s", g_strerror(-r));
         }
         Reader *reader = g_new0(Reader, 1);
-        reader->stream = stream;
+        reader->feed = feed;
         reader->filter = g_steal_pointer(&filter);
         g_ptr_array_add(streams->readers, reader);
         return 0;

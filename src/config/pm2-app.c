@@ -92,9 +92,30 @@ static bool is_fact(const char *key) {
         return is_renamed(key) || is_among(key, facts, G_N_ELEMENTS(facts));
 }
 
+static GHashTable *make_known_keys(void) {
+        GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(facts); i++) {
+                (void) g_hash_table_add(known, (void *) facts[i]);
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(renamed); i++) {
+                (void) g_hash_table_add(known, (void *) renamed[i].fact);
+        }
+        for (size_t i = 0; i < n_attributes; i++) {
+                if (attributes[i].type != ATTRIBUTE_KEPT) {
+                        (void) g_hash_table_add(known, (void *) attributes[i].name);
+                }
+        }
+        return known;
+}
+
 bool pm2_key_is_known(const char *key) {
-        const Attribute *attribute = is_fact(key) ? NULL : attribute_find(key);
-        return !attribute ? is_fact(key) : attribute->type != ATTRIBUTE_KEPT;
+        static GHashTable *known; /* it is asked for every variable of every process of a list */
+
+        if (!known) {
+                known = make_known_keys();
+        }
+        return g_hash_table_contains(known, key);
 }
 
 static const char *text_of(const Value *object, const char *key) {
@@ -210,7 +231,7 @@ static Place place_of(
         if (strcmp(key, "instances") == 0) {
                 return source == PM2_SOURCE_START ? PLACE_ATTRIBUTE : PLACE_NOWHERE;
         }
-        if (!attribute || (attribute->type == ATTRIBUTE_KEPT && strcmp(key, "pmx") != 0) ||
+        if (!attribute || attribute->type == ATTRIBUTE_KEPT ||
             (source != PM2_SOURCE_DUMP && is_among(key, declared, G_N_ELEMENTS(declared))) ||
             (is_among(key, of_watch, G_N_ELEMENTS(of_watch)) && is_false(value_get(object, "watch")))) {
                 return PLACE_EXTRA;
@@ -308,6 +329,9 @@ int pm2_app_read(const Value *object, Pm2Source source, Pm2App *ret, Error *erro
         take_rest(object, environment, source, ret->attributes, extra);
         if (source == PM2_SOURCE_START) {
                 value_set(ret->attributes, "ready_timeout_action", value_new_string("online"));
+                if (!value_get(ret->attributes, "pmx")) {
+                        value_set(ret->attributes, "pmx", value_new_string("preload"));
+                }
         }
         /* A dump may hold there what an app has had in its environment for years. */
         if (value_count(extra) > 0 && (source != PM2_SOURCE_DUMP || value_bytes(extra) <= EXTRA_BYTES_MAX)) {

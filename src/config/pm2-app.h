@@ -31,7 +31,7 @@ int pm2_app_read(const Value *object, Pm2Source source, Pm2App *ret, Error *erro
 /* Variables of a map; what is no scalar is left out, as PM2 does. */
 Environment *pm2_environment_read(const Value *map);
 
-/* Whether PM2 uses this key of its structure for facts of its own, or we do for an attribute. */
+/* Whether this key of PM2's structure is that of a fact, or the name of an attribute that has an effect. */
 bool pm2_key_is_known(const char *key);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pm2App, pm2_app_done)

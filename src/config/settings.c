@@ -63,6 +63,12 @@ static const Setting table[] = {
           .fallback = "yes",
           .choices = "yes no",
           .help = "Whether the service loads the saved list when it starts." },
+        { .name = "pm2_version",
+          .type = SETTING_STRING,
+          ROW(pm2_version),
+          .fallback = "7.0.4",
+          .help = "The version of PM2 that its clients are told: one that is not theirs makes them print a "
+                  "warning." },
         { .name = "processes_max",
           .type = SETTING_NUMBER,
           ROW(processes_max),

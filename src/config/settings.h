@@ -12,6 +12,7 @@ typedef struct Settings {
         char *adopt;
         char *cgroup_root; /* "": below the cgroup of the supervisor */
         char *load_saved;  /* "yes" or "no" */
+        char *pm2_version; /* that PM2's clients are told */
         uint64_t processes_max;
         uint64_t peers_max;
         uint64_t pending_calls_max;

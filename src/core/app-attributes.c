@@ -6,6 +6,7 @@
 
 #include "basic/time-util.h"
 #include "core/app-config.h"
+#include "core/instances.h"
 
 #include <limits.h>
 #include <string.h>
@@ -132,6 +133,22 @@ const Attribute attributes[] = {
           .maximum = NAME_BYTES,
           .fallback = "NODE_APP_INSTANCE",
           .help = "Name of the variable that holds the number of the instance." },
+        { .name = "increment_var",
+          .type = ATTRIBUTE_STRING,
+          ROW(increment_var),
+          .minimum = 1,
+          .maximum = NAME_BYTES,
+          .help = "Name of a variable that is one more in each process of the app than in those before it; "
+                  "the first has the value that it would have anyway, or 0." },
+        { .name = "instances",
+          .type = ATTRIBUTE_COUNT,
+          ROW(instances),
+          .minimum = (uint64_t) -INSTANCES_MAX,
+          .maximum = INSTANCES_MAX,
+          .fallback = "1",
+          .help = "Number of processes of the app; \"max\" or 0: one for each processor that may be used; "
+                  "below 0: so many fewer, and one at least. Start and StartJson make them, Scale changes "
+                  "their number." },
         { .name = "autostart",
           .type = ATTRIBUTE_BOOL,
           ROW(autostart),
@@ -322,7 +339,8 @@ const Attribute attributes[] = {
           .type = ATTRIBUTE_BOOL,
           ROW(merge_logs),
           .fallback = "true",
-          .help = "Whether the names of log files go without the id of the process." },
+          .help = "Whether the names of log files go without the id of the process. Where it is not given, "
+                  "they do unless instances is." },
         { .name = "memory_max",
           .type = ATTRIBUTE_SIZE,
           ROW(memory_max_bytes),
@@ -392,8 +410,6 @@ const Attribute attributes[] = {
                   "the hard limit are set; the hard one cannot be raised without privileges." },
 
         OFF("exec_mode", NULL, "fork fork_mode", "How the app is run: fork."),
-        OFF("instances", NULL, "1", "Number of processes of the app: 1."),
-        OFF("increment_var", NULL, NULL, "Variable that is counted up over the instances."),
         OFF("log_file", "log", NULL, "File for both streams."),
         OFF("disable_logs", NULL, NULL, "Whether the output goes nowhere."),
         OFF("log_type", NULL, "raw", "Form of the lines of a log."),

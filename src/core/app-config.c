@@ -62,6 +62,7 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
                 break;
         case ATTRIBUTE_WORD:
         case ATTRIBUTE_BOOL:
+        case ATTRIBUTE_COUNT:
         case ATTRIBUTE_NUMBER:
         case ATTRIBUTE_DURATION:
         case ATTRIBUTE_SIGNAL:
@@ -253,6 +254,8 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
                 int64_t score = *(const int64_t *) field;
                 return score == OOM_SCORE_KEPT ? value_new_null() : value_new_int(score);
         }
+        case ATTRIBUTE_COUNT:
+                return value_new_int(*(const int64_t *) field);
         case ATTRIBUTE_WORD:
                 return word_to_value(attribute, *(const int *) field);
         case ATTRIBUTE_OBJECT: {
@@ -285,6 +288,11 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
 bool app_config_is_given(const AppConfig *config, const char *name) {
         const Attribute *attribute = attribute_find(name);
         return attribute && is_given(config, attribute);
+}
+
+bool app_config_merges_logs(const AppConfig *config) {
+        return app_config_is_given(config, "merge_logs") ? config->merge_logs
+                                                         : !app_config_is_given(config, "instances");
 }
 
 char *app_config_list_kept(const AppConfig *config) {
@@ -345,6 +353,19 @@ static bool name_is_ambiguous(const char *name) {
         return strcmp(name, "all") == 0 || name[0] == '/';
 }
 
+static int check_variable(const char *attribute, const char *name, Error *error) {
+        if (environment_name_is_valid(name)) {
+                return 0;
+        }
+        g_autofree char *quoted = error_quote(name);
+        return error_set(
+                        error,
+                        ERROR_INVALID_CONFIG,
+                        "%s: %s cannot be the name of a variable",
+                        attribute,
+                        quoted);
+}
+
 int app_config_check(const AppConfig *config, Error *error) {
         if (!config->script) {
                 return error_set(error, ERROR_INVALID_CONFIG, "script: is required");
@@ -352,13 +373,12 @@ int app_config_check(const AppConfig *config, Error *error) {
         if (!config->name) {
                 return error_set(error, ERROR_INVALID_CONFIG, "name: is required");
         }
-        if (!environment_name_is_valid(config->instance_var)) {
-                g_autofree char *quoted = error_quote(config->instance_var);
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "instance_var: %s cannot be the name of a variable",
-                                quoted);
+        int r = check_variable("instance_var", config->instance_var, error);
+        if (r >= 0 && config->increment_var) {
+                r = check_variable("increment_var", config->increment_var, error);
+        }
+        if (r < 0) {
+                return r;
         }
         if (name_is_ambiguous(config->name)) {
                 g_autofree char *quoted = error_quote(config->name);

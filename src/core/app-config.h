@@ -61,6 +61,8 @@ typedef struct AppConfig {
         EnvironmentFilter filter_env;
         uint64_t port; /* 0: none */
         char *instance_var;
+        char *increment_var; /* NULL: none */
+        int64_t instances;   /* as declared: see instances_count() */
         bool autostart;
         bool autorestart;
         uint64_t min_uptime_usec;
@@ -114,6 +116,7 @@ typedef enum AttributeType {
         ATTRIBUTE_FILTER,      /* of the caller's environment */
         ATTRIBUTE_PERCENT,     /* "150%" or 150, of one core; kept as µs in each second */
         ATTRIBUTE_SCORE,       /* a whole number that may be negative; minimum and maximum are cast */
+        ATTRIBUTE_COUNT,       /* of processes: "max" is 0; minimum and maximum are cast */
         ATTRIBUTE_WORD,        /* one of the words of the row; kept as its place among them. Where "true" and
                                 * "false" are words they are also taken, and told back, as what they mean */
         ATTRIBUTE_LIMITS,      /* a map of resource limits, or "nofile=1024:4096 core=infinity" */
@@ -176,6 +179,10 @@ int app_config_set_by_name(AppConfig *config, const char *name, const Value *val
 Value *app_config_get(const AppConfig *config, const Attribute *attribute);
 
 bool app_config_is_given(const AppConfig *config, const char *name);
+
+/* Whether the names of log files go without the id of the process: where it is not said, they do unless the
+ * app has a number of instances. */
+bool app_config_merges_logs(const AppConfig *config);
 
 /* The given attributes that have no effect here, as "vizion, trace"; NULL: none. The caller frees it. */
 char *app_config_list_kept(const AppConfig *config);

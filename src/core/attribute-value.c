@@ -50,7 +50,7 @@ static int refuse_range(const Attribute *attribute, const Value *value, Error *e
              percent = attribute->type == ATTRIBUTE_PERCENT;
         uint64_t unit = duration ? USEC_PER_MSEC : percent ? USEC_PER_PERCENT : 1;
 
-        if (attribute->type == ATTRIBUTE_SCORE) {
+        if (attribute->type == ATTRIBUTE_SCORE || attribute->type == ATTRIBUTE_COUNT) {
                 return error_set(
                                 error,
                                 ERROR_INVALID_CONFIG,
@@ -545,6 +545,14 @@ static int set_score(AppConfig *config, const Attribute *attribute, const Value 
         return 0;
 }
 
+static int set_count(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (value->kind == VALUE_STRING && strcmp(value->string, "max") == 0) {
+                *(int64_t *) attribute_field(config, attribute) = 0;
+                return 0;
+        }
+        return set_score(config, attribute, value, error);
+}
+
 static int add_limit(
                 const Attribute *attribute,
                 const char *name,
@@ -691,16 +699,27 @@ static int set_word(AppConfig *config, const Attribute *attribute, const Value *
 typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
 
 static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
-        [ATTRIBUTE_STRING] = set_string,     [ATTRIBUTE_PATH] = set_string,
-        [ATTRIBUTE_BOOL] = set_bool,         [ATTRIBUTE_NUMBER] = set_number,
-        [ATTRIBUTE_DURATION] = set_duration, [ATTRIBUTE_SIGNAL] = set_signal,
-        [ATTRIBUTE_STRINGS] = set_strings,   [ATTRIBUTE_ENVIRONMENT] = set_environment,
-        [ATTRIBUTE_SIZE] = set_size,         [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
-        [ATTRIBUTE_FILTER] = set_filter,     [ATTRIBUTE_PERCENT] = set_percent,
-        [ATTRIBUTE_SCORE] = set_score,       [ATTRIBUTE_LIMITS] = set_limits,
-        [ATTRIBUTE_WORD] = set_word,         [ATTRIBUTE_PATHS] = set_paths,
-        [ATTRIBUTE_OBJECT] = set_object,     [ATTRIBUTE_OFF] = set_off,
-        [ATTRIBUTE_KEPT] = set_kept,         [ATTRIBUTE_CREDENTIALS] = set_credentials,
+        [ATTRIBUTE_STRING] = set_string,
+        [ATTRIBUTE_PATH] = set_string,
+        [ATTRIBUTE_BOOL] = set_bool,
+        [ATTRIBUTE_NUMBER] = set_number,
+        [ATTRIBUTE_DURATION] = set_duration,
+        [ATTRIBUTE_SIGNAL] = set_signal,
+        [ATTRIBUTE_STRINGS] = set_strings,
+        [ATTRIBUTE_ENVIRONMENT] = set_environment,
+        [ATTRIBUTE_SIZE] = set_size,
+        [ATTRIBUTE_EXIT_CODES] = set_exit_codes,
+        [ATTRIBUTE_FILTER] = set_filter,
+        [ATTRIBUTE_PERCENT] = set_percent,
+        [ATTRIBUTE_SCORE] = set_score,
+        [ATTRIBUTE_LIMITS] = set_limits,
+        [ATTRIBUTE_COUNT] = set_count,
+        [ATTRIBUTE_WORD] = set_word,
+        [ATTRIBUTE_PATHS] = set_paths,
+        [ATTRIBUTE_OBJECT] = set_object,
+        [ATTRIBUTE_OFF] = set_off,
+        [ATTRIBUTE_KEPT] = set_kept,
+        [ATTRIBUTE_CREDENTIALS] = set_credentials,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

@@ -8,7 +8,7 @@
 typedef struct Caller {
         uid_t uid;
         gid_t gid;
-        const char *via; /* static: "private-socket", "bus", "supervisor" */
+        const char *via; /* static: "private-socket", "bus", "pm2-socket", "supervisor" */
 } Caller;
 
 /* Whether the caller may see and command what belongs to owner. */

@@ -25,6 +25,7 @@ Process *process_new(
         memcpy(process->unique_id, unique_id, sizeof(process->unique_id));
         process->owner = owner;
         process->instance = instance;
+        process->instances = 1;
         process->created_realtime_usec = now_usec;
         process->exit_status = EXIT_STATUS_NONE;
         process->reason = g_strdup("");
@@ -166,6 +167,23 @@ void process_set_unstable_restarts(Process *process, uint32_t count) {
 void process_count_restart(Process *process) {
         process->restart_count++;
         process->changes |= CHANGE_RESTART_COUNT;
+}
+
+void process_set_instances(Process *process, uint32_t count) {
+        if (process->instances != count) {
+                process->instances = count;
+                process->changes |= CHANGE_INSTANCES;
+        }
+}
+
+void process_reset_counters(Process *process, uint64_t now_usec) {
+        process_set_unstable_restarts(process, 0);
+        if (process->restart_count != 0) {
+                process->restart_count = 0;
+                process->changes |= CHANGE_RESTART_COUNT;
+        }
+        process->created_realtime_usec = now_usec;
+        process->changes |= CHANGE_CREATED;
 }
 
 void process_take_reason(Process *process, char *reason) {

@@ -23,6 +23,8 @@ typedef enum ProcessChange {
         CHANGE_CONFIG = 1 << 9, /* whatever follows from the app config */
         CHANGE_FROZEN = 1 << 10,
         CHANGE_STATUS_TEXT = 1 << 11,
+        CHANGE_INSTANCES = 1 << 12,
+        CHANGE_CREATED = 1 << 13,
 } ProcessChange;
 
 /* One supervised instance of an app. Only process.c writes it; the manager's own side of it (child, timers,
@@ -32,6 +34,7 @@ typedef struct Process {
         char unique_id[33];
         uid_t owner;
         uint32_t instance;
+        uint32_t instances; /* processes that the app has, this one included */
         AppConfig *config;
         Environment *caller_env;
 
@@ -109,6 +112,9 @@ void process_set_next_restart(Process *process, uint64_t realtime_usec);
 void process_set_unstable_restarts(Process *process, uint32_t count);
 void process_set_backoff(Process *process, uint64_t usec);
 void process_count_restart(Process *process);
+void process_set_instances(Process *process, uint32_t count);
+/* As if it had been created now, and had never been restarted. */
+void process_reset_counters(Process *process, uint64_t now_usec);
 /* Why it is in its state; taken over. */
 void process_take_reason(Process *process, char *reason);
 

@@ -65,6 +65,14 @@ const OptionSpec option_specs[] = {
           "node_args",
           N_("ARGS"),
           N_("arguments for the interpreter") },
+        { "instances",
+          NULL,
+          'i',
+          KIND_STRING,
+          GROUP_ATTRIBUTES,
+          "instances",
+          N_("NUMBER"),
+          N_("how many processes it has, or max") },
         { "autostart",
           NULL,
           0,
@@ -352,6 +360,10 @@ static int parse_letters(
         return 0;
 }
 
+static bool is_digit(char c) {
+        return c >= '0' && c <= '9';
+}
+
 int arguments_parse(
                 const char *const *argv,
                 unsigned groups,
@@ -373,7 +385,7 @@ int arguments_parse(
                 }
                 if (strncmp(*argv, "--", 2) == 0) {
                         r = parse_long(&argv, groups, arguments, ret_message);
-                } else if ((*argv)[0] == '-' && (*argv)[1]) {
+                } else if ((*argv)[0] == '-' && (*argv)[1] && !is_digit((*argv)[1])) { /* -2 is a number */
                         r = parse_letters(&argv, groups, arguments, ret_message);
                 } else {
                         g_ptr_array_add(arguments->positional, (gpointer) *argv);

@@ -6,15 +6,19 @@
 #include "environment-change.h"
 #include "i18n.h"
 
+/* restart and reload differ in the call alone. */
+static int (*arg_call)(pm2_client *, const char *, const pm2_options *, pm2_value **);
+static const char *arg_done;
+
 static int call_restart(
                 Ctl *ctl, const char *target, const pm2_options *options, pm2_value **ret_processes) {
-        return pm2_restart(ctl->client, target, options, ret_processes);
+        return arg_call(ctl->client, target, options, ret_processes);
 }
 
 static int call_restart_with_environment(
                 Ctl *ctl, const char *target, const pm2_options *options, pm2_value **ret_processes) {
         EnvironmentChange *change = environment_change_begin(ctl, target);
-        int r = pm2_restart(ctl->client, target, options, ret_processes);
+        int r = arg_call(ctl->client, target, options, ret_processes);
 
         if (r >= 0) {
                 environment_change_print(change, ctl, *ret_processes);
@@ -49,7 +53,7 @@ static int restart_files(
         Change change;
         bool go_on = true;
 
-        int r = change_begin(&change, ctl, N_("restarted"));
+        int r = change_begin(&change, ctl, arg_done);
         if (r < 0) {
                 return change_refuse(r, NULL);
         }
@@ -59,14 +63,14 @@ static int restart_files(
                 if (document_is_file(word)) {
                         go_on = document_start(&change, arguments, word, document_options);
                 } else {
-                        r = pm2_restart(ctl->client, word, options, &processes);
+                        r = arg_call(ctl->client, word, options, &processes);
                         go_on = change_add(&change, r, processes);
                 }
         }
         return change_end(&change);
 }
 
-static int verb_restart_files(Ctl *ctl, const Arguments *arguments) {
+static int relaunch_files(Ctl *ctl, const Arguments *arguments) {
         pm2_options *options = NULL, *document_options = NULL;
         char *message = NULL;
 
@@ -93,12 +97,12 @@ static int verb_restart_files(Ctl *ctl, const Arguments *arguments) {
         return status;
 }
 
-int verb_restart(Ctl *ctl, const Arguments *arguments) {
+static int relaunch(Ctl *ctl, const Arguments *arguments) {
         pm2_options *options = NULL;
         char *message = NULL;
 
         if (has_file(arguments)) {
-                return verb_restart_files(ctl, arguments);
+                return relaunch_files(ctl, arguments);
         }
         int r = pm2_options_new(&options);
         if (r >= 0) {
@@ -109,7 +113,19 @@ int verb_restart(Ctl *ctl, const Arguments *arguments) {
         }
         ChangeCall call = tells_environment(ctl, arguments) ? call_restart_with_environment : call_restart;
         int status = r < 0 ? change_refuse(r, message)
-                           : change_targets(ctl, arguments, 0, call, options, N_("restarted"));
+                           : change_targets(ctl, arguments, 0, call, options, arg_done);
         (void) pm2_options_free(options);
         return status;
+}
+
+int verb_restart(Ctl *ctl, const Arguments *arguments) {
+        arg_call = pm2_restart;
+        arg_done = N_("restarted");
+        return relaunch(ctl, arguments);
+}
+
+int verb_reload(Ctl *ctl, const Arguments *arguments) {
+        arg_call = pm2_reload;
+        arg_done = N_("reloaded");
+        return relaunch(ctl, arguments);
 }

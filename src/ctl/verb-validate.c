@@ -8,6 +8,7 @@
 #include "output.h"
 #include "text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,11 +30,28 @@ static const char *text_of(const pm2_value *value, const char *path) {
         return text;
 }
 
+/* Of processes, where that changes; of a new app, where there is more than one. */
+static void print_number(const Ctl *ctl, const pm2_value *app) {
+        size_t before = pm2_value_get_length(pm2_value_get(app, "ids")) +
+                        pm2_value_get_length(pm2_value_get(app, "removed"));
+        uint64_t after = before;
+
+        (void) pm2_value_get_uint64(app, "instances", &after);
+        if (after != before && (before > 0 || after > 1)) {
+                (void) printf("    %s: %zu %s %" PRIu64 "\n",
+                              _("processes"),
+                              before,
+                              ctl->utf8 ? "→" : "->",
+                              after);
+        }
+}
+
 static void print_app(const Ctl *ctl, const pm2_value *app) {
         const pm2_value *changes = pm2_value_get(app, "changes");
         g_autofree char *name = text_clean(text_of(app, "name"), ctl->utf8);
 
         (void) printf("%s: %s\n", name[0] ? name : "?", text_of(app, "action"));
+        print_number(ctl, app);
         for (size_t i = 0; i < pm2_value_get_length(changes); i++) {
                 const pm2_value *change = pm2_value_get_item(changes, i);
                 g_autofree char *attribute = text_clean(text_of(change, "attribute"), ctl->utf8);

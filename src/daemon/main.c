@@ -9,6 +9,7 @@
 #include "basic/parse-util.h"
 #include "basic/time-util.h"
 #include "config/settings.h"
+#include "daemon/compat-face.h"
 #include "daemon/print-attributes.h"
 #include "daemon/service.h"
 #include "manager/manager-state.h"
@@ -33,6 +34,7 @@ enum {
 static int arg_ready_fd = -EBADF;
 static bool arg_system;
 static bool arg_private;
+static const char *arg_compat;   /* NULL: no; "": the usual home */
 static int arg_lock_fd = -EBADF; /* of our predecessor in this process */
 static int arg_lifeline_fd = -EBADF;
 static const char *arg_check_state;
@@ -220,13 +222,15 @@ static int run(void) {
         }
         if (r >= 0) {
                 char *mode = arg_system ? (char *) "--system" : arg_private ? (char *) "--private" : NULL;
-                char *command[] = { program, mode, NULL };
+                g_autofree char *compat = arg_compat ? g_strconcat("--compat=", arg_compat, NULL) : NULL;
+                char *command[] = { program, mode, compat, NULL };
                 ServiceOptions options = {
                         .settings = &settings,
                         .paths = &paths,
                         .system = arg_system,
                         .private = arg_private,
                         .command = command,
+                        .compat_home = arg_compat,
                         .ready_fd = arg_ready_fd,
                         .lifeline_fd = arg_lifeline_fd,
                 };
@@ -264,6 +268,11 @@ static int print_help(void) {
                     "The supervisor of pm2d(8), in the foreground.\n\n"
                     "  --private           serve the private socket alone, without a message bus or "
                     "systemd\n"
+                    "  --compat[=HOME]     --private, and stand in for PM2's daemon of this home "
+                    "($PM2_HOME,\n"
+                    "                      ~/.pm2) until a client ends it\n"
+                    "  --check-compat-home[=HOME]\n"
+                    "                      fail if a daemon is at work in this home of PM2\n"
                     "  --system            the system instance: root, for all users, on the system bus\n"
                     "  --check-state=A,B   say OK if the state in these two descriptors can be taken over\n"
                     "  --lock-fd=FD        the lock of the instance, from a predecessor in this process\n"
@@ -324,34 +333,39 @@ static int check_options(const char *extra) {
         return problem || extra ? -EINVAL : 0;
 }
 
+enum {
+        OPTION_PRIVATE = 256,
+        OPTION_SYSTEM,
+        OPTION_COMPAT,
+        OPTION_CHECK_COMPAT_HOME,
+        OPTION_KEEPER,
+        OPTION_LOCK_FD,
+        OPTION_LIFELINE,
+        OPTION_CHECK_STATE,
+        OPTION_READY_FD,
+        OPTION_PRINT_SETTINGS,
+        OPTION_PRINT_ATTRIBUTES,
+        OPTION_VERSION,
+        OPTION_HELP,
+};
+static const struct option options[] = {
+        { "private", no_argument, NULL, OPTION_PRIVATE },
+        { "system", no_argument, NULL, OPTION_SYSTEM },
+        { "compat", optional_argument, NULL, OPTION_COMPAT },
+        { "check-compat-home", optional_argument, NULL, OPTION_CHECK_COMPAT_HOME },
+        { "keeper", no_argument, NULL, OPTION_KEEPER },
+        { "lock-fd", required_argument, NULL, OPTION_LOCK_FD },
+        { "lifeline", required_argument, NULL, OPTION_LIFELINE },
+        { "check-state", required_argument, NULL, OPTION_CHECK_STATE },
+        { "ready-fd", required_argument, NULL, OPTION_READY_FD },
+        { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
+        { "print-attributes", optional_argument, NULL, OPTION_PRINT_ATTRIBUTES },
+        { "version", no_argument, NULL, OPTION_VERSION },
+        { "help", no_argument, NULL, OPTION_HELP },
+        { NULL, 0, NULL, 0 },
+};
+
 int main(int argc, char **argv) {
-        enum {
-                OPTION_PRIVATE = 256,
-                OPTION_SYSTEM,
-                OPTION_KEEPER,
-                OPTION_LOCK_FD,
-                OPTION_LIFELINE,
-                OPTION_CHECK_STATE,
-                OPTION_READY_FD,
-                OPTION_PRINT_SETTINGS,
-                OPTION_PRINT_ATTRIBUTES,
-                OPTION_VERSION,
-                OPTION_HELP,
-        };
-        static const struct option options[] = {
-                { "private", no_argument, NULL, OPTION_PRIVATE },
-                { "system", no_argument, NULL, OPTION_SYSTEM },
-                { "keeper", no_argument, NULL, OPTION_KEEPER },
-                { "lock-fd", required_argument, NULL, OPTION_LOCK_FD },
-                { "lifeline", required_argument, NULL, OPTION_LIFELINE },
-                { "check-state", required_argument, NULL, OPTION_CHECK_STATE },
-                { "ready-fd", required_argument, NULL, OPTION_READY_FD },
-                { "print-settings", no_argument, NULL, OPTION_PRINT_SETTINGS },
-                { "print-attributes", optional_argument, NULL, OPTION_PRINT_ATTRIBUTES },
-                { "version", no_argument, NULL, OPTION_VERSION },
-                { "help", no_argument, NULL, OPTION_HELP },
-                { NULL, 0, NULL, 0 },
-        };
         int option;
 
         open_standard_streams();
@@ -360,6 +374,12 @@ int main(int argc, char **argv) {
                 case OPTION_PRIVATE:
                         arg_private = true;
                         break;
+                case OPTION_COMPAT:
+                        arg_private = true;
+                        arg_compat = optarg ? optarg : "";
+                        break;
+                case OPTION_CHECK_COMPAT_HOME:
+                        return compat_check_home(optarg) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
                 case OPTION_SYSTEM:
                         arg_system = true;
                         break;

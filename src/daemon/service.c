@@ -8,6 +8,7 @@
 #include "basic/time-util.h"
 #include "bus/bus-broker.h"
 #include "bus/bus-server.h"
+#include "daemon/compat-face.h"
 #include "manager/manager.h"
 #include "platform/lifeline.h"
 #include "platform/unit-job.h"
@@ -29,6 +30,7 @@ typedef struct Service {
         Manager *manager;
         BusServer *server;
         BusBroker *broker;
+        CompatFace *compat;
         sd_event_source *extend_source, *lifeline_source;
         UnitJob *job;
         char *unit; /* our own, if systemd runs us */
@@ -190,6 +192,11 @@ static int open_manager(Service *service) {
         return r;
 }
 
+/* The daemon of PM2 that we stand in for is to end. */
+static void on_compat_kill(void *userdata) {
+        stop_all(userdata, "kill");
+}
+
 static int open_faces(Service *service) {
         const ServiceOptions *options = service->options;
 
@@ -199,6 +206,16 @@ static int open_faces(Service *service) {
                 return r;
         }
         log_info("serving at %s", options->paths->socket_path);
+        r =
+                        compat_face_new(service->event,
+                                        service->manager,
+                                        options->compat_home,
+                                        on_compat_kill,
+                                        service,
+                                        &service->compat);
+        if (r < 0) {
+                return r;
+        }
         if (options->private) {
                 on_serving(service, true); /* by the lock */
                 return 0;
@@ -256,6 +273,7 @@ ServiceResult service_run(const ServiceOptions *options) {
                 (void) kill(getpid(), SIGTERM);
         }
         notify_end(result.handover);
+        compat_face_free(service.compat, service.manager && manager_is_leaving(service.manager));
         bus_broker_free(service.broker);
         bus_server_free(service.server);
         manager_free(service.manager);

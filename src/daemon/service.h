@@ -10,11 +10,12 @@
 typedef struct ServiceOptions {
         const Settings *settings;
         const InstancePaths *paths;
-        bool system;          /* for all users, on the system bus */
-        bool private;         /* the private socket alone */
-        char *const *command; /* how we are executed, absolute: for Reexecute */
-        int ready_fd;         /* READY or ERROR goes there, then it is closed; negative: none */
-        int lifeline_fd;      /* at its end of file all is stopped; borrowed; negative: none */
+        bool system;             /* for all users, on the system bus */
+        bool private;            /* the private socket alone */
+        char *const *command;    /* how we are executed, absolute: for Reexecute */
+        const char *compat_home; /* of PM2, whose daemon we stand in for, in the foreground; NULL: none */
+        int ready_fd;            /* READY or ERROR goes there, then it is closed; negative: none */
+        int lifeline_fd;         /* at its end of file all is stopped; borrowed; negative: none */
 } ServiceOptions;
 
 typedef struct ServiceResult {

@@ -263,7 +263,7 @@ static int change_target(
         client_clear_error(client);
         int r = api_check_text(client, "target", target);
         if (r >= 0 && argument) {
-                r = api_check_text(client, "signal", argument);
+                r = api_check_text(client, strcmp(member, "Scale") == 0 ? "count" : "signal", argument);
         }
         if (r < 0) {
                 return r;
@@ -286,8 +286,10 @@ PM2_EXPORT int pm2_stop(
         return change_target(client, "Stop", target, NULL, options, ret_processes);
 }
 
-PM2_EXPORT int pm2_restart(
+/* Restart, or Reload. */
+static int relaunch(
                 pm2_client *client,
+                const char *member,
                 const char *target,
                 const pm2_options *options,
                 pm2_value **ret_processes) {
@@ -300,7 +302,40 @@ PM2_EXPORT int pm2_restart(
                 }
                 options = complete;
         }
-        return change_target(client, "Restart", target, NULL, options, ret_processes);
+        return change_target(client, member, target, NULL, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_restart(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return relaunch(client, "Restart", target, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_reload(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return relaunch(client, "Reload", target, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_reset(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "Reset", target, NULL, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_scale(
+                pm2_client *client,
+                const char *target,
+                const char *count,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "Scale", target, count, options, ret_processes);
 }
 
 PM2_EXPORT int pm2_delete(
@@ -391,6 +426,15 @@ PM2_EXPORT int pm2_recent_events(
                 .timeout_usec = READ_TIMEOUT_USEC,
         };
         return client_call_value(client, &call, ret_events);
+}
+
+PM2_EXPORT int pm2_get_system_data(pm2_client *client, pm2_value **ret) {
+        const Call call = {
+                .member = "GetSystemData",
+                .reads = true,
+                .timeout_usec = READ_TIMEOUT_USEC,
+        };
+        return client_call_value(client, &call, ret);
 }
 
 /* Something that polls readable or hung up once the supervisor is gone: our connection, or, where a broker

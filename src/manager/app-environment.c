@@ -141,7 +141,7 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         add(facts, "name=%s", process->config->name);
         add(facts, "namespace=%s", process->config->namespace);
         add(facts, "%s=%" PRIu32, process->config->instance_var, process->instance);
-        add(facts, "instances=1");
+        add(facts, "instances=%" PRIu32, process->instances);
         add(facts, "exec_mode=fork_mode");
         add(facts, "exec_interpreter=%s", process->interpreter);
         add(facts, "pm_exec_path=%s", process->exec_path);
@@ -185,6 +185,14 @@ Environment *app_environment_make(Manager *manager, const Process *process) {
         g_autoptr(Environment) declared = app_environment_declared(config);
 
         return environment_merge(with_facts, declared);
+}
+
+Environment *manager_environment_sent(const Process *process) {
+        g_autoptr(Environment) passed =
+                        environment_filter(process->caller_env, &process->config->filter_env);
+        g_autoptr(Environment) declared = app_environment_declared(process->config);
+
+        return environment_merge(passed, declared);
 }
 
 static void add_all(GPtrArray *words, char *const *more) {

@@ -317,7 +317,7 @@ static void put_id(char **path, const char *suffix, uint32_t id) {
 }
 
 void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id) {
-        if (!config->merge_logs) {
+        if (!app_config_merges_logs(config)) {
                 put_id(&plan->out_log_path, ".log", id);
                 put_id(&plan->error_log_path, ".log", id);
         }

@@ -6,6 +6,7 @@
 #include "manager/manager-internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 Command *command_new(CommandVerb verb, Operation *operation) {
         Command *command = g_new0(Command, 1);
@@ -118,11 +119,21 @@ void command_cancel_starts(ProcessHandle *handle, ErrorCode code, const char *me
         }
 }
 
+static void take_config(Manager *manager, Process *process, Command *command) {
+        g_autofree char *name = g_strdup(process->config->name);
+
+        process_configure(process, command->config, command->caller_env, &command->plan);
+        if (strcmp(name, process->config->name) != 0) {
+                instances_touch(manager, process->owner, name);
+                instances_touch(manager, process->owner, process->config->name);
+        }
+}
+
 void command_take_over(ProcessHandle *handle, Command *command) {
         command->launching = true;
         process_reset_unstable(handle->process);
         if (command->config) {
-                process_configure(handle->process, command->config, command->caller_env, &command->plan);
+                take_config(handle->manager, handle->process, command);
                 g_clear_pointer(&command->config, app_config_unref);
         }
 }

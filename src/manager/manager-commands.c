@@ -2,6 +2,7 @@
 
 /* Commands for processes that exist. */
 
+#include "basic/time-util.h"
 #include "core/target.h"
 #include "manager/manager-internal.h"
 
@@ -39,6 +40,13 @@ static int check_change(
                 if (r < 0) {
                         return r;
                 }
+        }
+        if (change->config->instances != process->config->instances) {
+                return error_set(
+                                error,
+                                ERROR_NOT_SUPPORTED,
+                                "instances: the number of processes that an app has is changed by Scale, or "
+                                "by StartJson");
         }
         int r = app_config_check(change->config, error);
         if (r >= 0) {
@@ -157,4 +165,28 @@ int manager_restart(
         int r = shutdown_refuse(manager, error);
 
         return r < 0 ? r : command_target(manager, call, target, COMMAND_RESTART, keys, ret, error);
+}
+
+/* What runs in fork mode cannot be replaced while it serves: it is restarted, as PM2 does. */
+int manager_reload(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return manager_restart(manager, call, target, ret, error);
+}
+
+static void reset_one(Process *process, const ManagerCall *call, const void *what, Error *error) {
+        process_reset_counters(process, now_realtime_usec());
+        manager_remember_verb(process, call, "reset");
+}
+
+int manager_reset(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error) {
+        return manager_each(manager, call, target, reset_one, NULL, ret, error);
 }

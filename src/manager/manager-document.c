@@ -194,6 +194,9 @@ static void check_app(Document *document, DeclaredApp *declared) {
             checked_app_check(document->manager, document->caller->uid, &declared->app, &cause) < 0) {
                 add_error(document, declared, &cause);
         }
+        if (declared->errors->len == 0) {
+                checked_app_count(&declared->app, false);
+        }
         if (declared->errors->len == 0 && config->node_args[0] &&
             strcmp(declared->app.plan.interpreter, "none") == 0) {
                 g_ptr_array_add(document->ecosystem.notices,
@@ -305,17 +308,12 @@ static int refuse_document(const Document *document, Error *error) {
 }
 
 static int check_room(const Document *document, Error *error) {
-        const Manager *manager = document->manager;
-        size_t wanted = registry_count(manager->registry) + document->apps->len;
+        size_t missing = 0;
 
-        if (wanted > manager->settings->processes_max) {
-                return error_set(
-                                error,
-                                ERROR_LIMIT_EXCEEDED,
-                                "there would be up to %zu processes (setting processes_max)",
-                                wanted);
+        for (guint i = 0; i < document->apps->len; i++) {
+                missing += ((const DeclaredApp *) document->apps->pdata[i])->app.missing;
         }
-        return 0;
+        return start_check_room(document->manager, missing, error);
 }
 
 /* What becomes of an app. */
@@ -338,22 +336,25 @@ static Action action_of(const CheckedApp *app) {
         return app->config->autostart || running ? ACTION_RESTART : ACTION_RECONFIGURE;
 }
 
-static int submit(const Document *document, CheckedApp *app, Operation *operation, Error *error) {
+static int submit(const Document *document, const CheckedApp *app, Operation *operation, Error *error) {
         const Request *request = &document->request;
 
-        switch (action_of(app)) {
-        case ACTION_RESTART:
+        Action action = action_of(app);
+
+        if (action == ACTION_RESTART) {
                 checked_app_submit(app, COMMAND_RESTART, request->update_env, operation);
-                return 0;
-        case ACTION_RECONFIGURE:
+        } else if (action == ACTION_RECONFIGURE) {
                 checked_app_reconfigure(document->manager, app, operation);
-                return 0;
-        case ACTION_START:
-        case ACTION_REGISTER:
-        default:
-                return checked_app_register(
-                                document->manager, document->caller->uid, app, request, operation, error);
         }
+        checked_app_delete_surplus(app, operation);
+        return checked_app_register(
+                        document->manager,
+                        document->caller->uid,
+                        app,
+                        app->config->autostart,
+                        request->wait,
+                        operation,
+                        error);
 }
 
 int manager_start_json(
@@ -397,6 +398,15 @@ static Value *describe_errors(const GArray *errors) {
         return messages;
 }
 
+static Value *describe_ids(const GPtrArray *processes) {
+        Value *ids = value_new_array();
+
+        for (guint i = 0; i < processes->len; i++) {
+                value_append(ids, value_new_int(((const Process *) processes->pdata[i])->id));
+        }
+        return ids;
+}
+
 static Value *describe_app(const DeclaredApp *declared) {
         static const char *const actions[] = {
                 [ACTION_START] = "start",
@@ -415,14 +425,14 @@ static Value *describe_app(const DeclaredApp *declared) {
                 return map;
         }
         value_set(map, "action", value_new_string(actions[action_of(app)]));
+        value_set(map, "instances", value_new_int((int64_t) app->existing->len + app->missing));
         if (app->existing->len > 0) {
                 const Process *process = app->existing->pdata[0];
-                Value *ids = value_new_array();
-                for (guint i = 0; i < app->existing->len; i++) {
-                        value_append(ids, value_new_int(((const Process *) app->existing->pdata[i])->id));
-                }
-                value_set(map, "ids", ids);
+                value_set(map, "ids", describe_ids(app->existing));
                 value_set(map, "changes", app_config_diff(process->config, app->config));
+        }
+        if (app->surplus->len > 0) {
+                value_set(map, "removed", describe_ids(app->surplus));
         }
         return map;
 }

@@ -124,6 +124,8 @@ struct Manager {
         const InstancePaths *paths;
         char *const *command; /* how we are executed */
         bool system;
+        FdStore *fds;
+        GArray *face_fds;     /* of FaceFd */
         GPtrArray *observers; /* of const ManagerObserver, borrowed */
         Registry *registry;
         Isolation *isolation;
@@ -141,8 +143,11 @@ struct Manager {
         int exit_code;
         const char *exit_reason;
         sd_event_source *exit_source;
-        sd_event_source *trim_source; /* NULL: not needed yet */
-        GPtrArray *kill_operations;   /* of Operation, answered at the end */
+        sd_event_source *trim_source;         /* NULL: not needed yet */
+        sd_event_source *instances_source;    /* likewise */
+        bool instances_due;                   /* it will look at how many processes each app has */
+        struct SystemSamples *system_samples; /* figures of the machine, NULL: nobody has asked */
+        GPtrArray *kill_operations;           /* of Operation, answered at the end */
 };
 
 /* manager.c */
@@ -163,6 +168,17 @@ int manager_add_process(
                 Error *error);
 void manager_remove_process_and_invalidate(Manager *manager, Process *process);
 
+/* manager-instances.c: an app has got or lost a process. Told at once, or, where there are many of it, soon;
+ * the second: all of it now. */
+void instances_touch(Manager *manager, uid_t owner, const char *name);
+void instances_settle(Manager *manager);
+
+/* manager-system.c */
+void manager_system_free(Manager *manager);
+
+/* manager-limits.c: a person did this to the process. It is saved, and told. */
+void manager_remember_verb(Process *process, const ManagerCall *call, const char *verb);
+
 /* saved-lists.c */
 void saved_lists_init(Manager *manager);
 void saved_lists_free(Manager *manager);
@@ -170,6 +186,11 @@ void saved_lists_free(Manager *manager);
 /* manager-shutdown.c */
 void shutdown_check(Manager *manager);
 int shutdown_refuse(const Manager *manager, Error *error);
+
+/* face-fds.c */
+int face_fds_open(Manager *manager);
+void face_fds_free(Manager *manager);
+void face_fds_hand_over(const Manager *manager, Handover *handover);
 
 /* oom.c: tell of what the kernel has ended since this was last asked; a new launch has lost nothing yet;
  * whether it was the main process, which ended thus just now. */

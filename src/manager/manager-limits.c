@@ -55,8 +55,10 @@ static int check_attributes(const Request *request, Error *error) {
                         return error_set(
                                         error,
                                         ERROR_NOT_SUPPORTED,
-                                        "%s: takes effect at a start alone: use Restart with it",
-                                        attribute->name);
+                                        "%s: takes effect at a start alone: use %s",
+                                        attribute->name,
+                                        strcmp(attribute->name, "instances") == 0 ? "Scale"
+                                                                                  : "Restart with it");
                 }
         }
         return request->attributes->len > 0 ? 0
@@ -146,7 +148,7 @@ static void set_limits(ProcessHandle *handle, const IsolationLimits *before, Ope
         }
 }
 
-static void remember_verb(Process *process, const ManagerCall *call, const char *verb) {
+void manager_remember_verb(Process *process, const ManagerCall *call, const char *verb) {
         manager_remember(
                         process,
                         (HistoryEntry){
@@ -188,7 +190,7 @@ int manager_set_properties(
                 IsolationLimits before = limits_of(process->config);
                 process_set_config(process, configs->pdata[i]);
                 change_waiting_commands(process->handle, &request);
-                remember_verb(process, call, "set");
+                manager_remember_verb(process, call, "set");
                 set_limits(process->handle, &before, operation);
         }
         operation_seal_and_invalidate(operation, &request);
@@ -223,7 +225,7 @@ static void freeze_one(Process *process, const ManagerCall *call, const void *wh
         }
         process_set_frozen(process, freeze);
         notify_on_frozen(process->handle);
-        remember_verb(process, call, freeze ? "freeze" : "thaw");
+        manager_remember_verb(process, call, freeze ? "freeze" : "thaw");
 }
 
 int manager_freeze(

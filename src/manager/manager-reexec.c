@@ -49,6 +49,7 @@ Handover *manager_reexec_hand_over(Manager *manager) {
         Handover *handover = handover_new();
 
         manager_state_add_fds(manager->state, handover);
+        face_fds_hand_over(manager, handover);
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
                 manager_state_add_fds_of(registry_at(manager->registry, i)->handle, handover);
         }

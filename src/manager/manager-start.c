@@ -3,10 +3,13 @@
 /* Start: from what a caller declares to commands. Everything is checked before anything is registered or
  * touched. */
 
+#include "basic/parse-util.h"
 #include "core/file-names.h"
+#include "core/instances.h"
 #include "core/target.h"
 #include "manager/manager-state.h"
 #include "manager/start-internal.h"
+#include "platform/host-figures.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -20,6 +23,7 @@ void checked_app_done(CheckedApp *app) {
         environment_unref(app->caller_env);
         process_plan_done(&app->plan);
         g_clear_pointer(&app->existing, g_ptr_array_unref);
+        g_clear_pointer(&app->surplus, g_ptr_array_unref);
 }
 
 static int apply_attributes(AppConfig *config, const Request *request, Error *error) {
@@ -55,7 +59,7 @@ int checked_app_name(CheckedApp *app, Error *error) {
         return r < 0 ? r : app_config_apply_prefix(config, error);
 }
 
-static GPtrArray *processes_of_name(Manager *manager, uid_t owner, const char *name) {
+GPtrArray *processes_of_app(const Manager *manager, uid_t owner, const char *name) {
         GPtrArray *found = g_ptr_array_new();
 
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
@@ -76,9 +80,32 @@ int checked_app_check(Manager *manager, uid_t owner, CheckedApp *app, Error *err
                 r = app_plan_make(manager, owner, app->config, app->caller_env, &app->plan, error);
         }
         if (r >= 0) {
-                app->existing = processes_of_name(manager, owner, app->config->name);
+                app->existing = processes_of_app(manager, owner, app->config->name);
         }
         return r;
+}
+
+void checked_app_count(CheckedApp *app, bool force) {
+        uint32_t declared = instances_count(app->config->instances, host_cpu_count());
+        size_t existing = force ? 0 : app->existing->len;
+        size_t wanted = app_config_is_given(app->config, "instances") ? declared : MAX(existing, 1);
+
+        app->missing = (uint32_t) (wanted > existing ? wanted - existing : 0);
+        g_clear_pointer(&app->surplus, g_ptr_array_unref);
+        app->surplus = force ? g_ptr_array_new() : instances_take_surplus(app->existing, wanted);
+}
+
+int start_check_room(const Manager *manager, size_t count, Error *error) {
+        size_t wanted = registry_count(manager->registry) + count;
+
+        if (wanted > manager->settings->processes_max) {
+                return error_set(
+                                error,
+                                ERROR_LIMIT_EXCEEDED,
+                                "there would be up to %zu processes (setting processes_max)",
+                                wanted);
+        }
+        return 0;
 }
 
 /* The plan of the same app for one more of its processes. */
@@ -97,57 +124,110 @@ static void plan_copy(const ProcessPlan *plan, ProcessPlan *ret) {
         };
 }
 
+/* The config of the app for one of its processes, which keeps the number that it has. */
+static AppConfig *config_for(const CheckedApp *app, const Process *process) {
+        const char *name = app->config->increment_var;
+        const char *kept = name ? environment_get(process->config->env, name) : NULL;
+        int64_t value;
+
+        return kept && parse_int64(kept, &value) >= 0 ? instances_with_increment(app->config, value)
+                                                      : app_config_ref(app->config);
+}
+
 void checked_app_submit(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation) {
         for (guint i = 0; i < app->existing->len; i++) {
                 Process *process = app->existing->pdata[i];
+                g_autoptr(AppConfig) config = config_for(app, process);
                 g_auto(ProcessPlan) plan = { 0 };
                 Command *command = command_new(verb, operation);
                 plan_copy(&app->plan, &plan);
-                app_plan_set_id(&plan, app->config, process->id);
-                command_set_config(command, app->config, update_env ? app->caller_env : NULL, &plan);
+                app_plan_set_id(&plan, config, process->id);
+                command_set_config(command, config, update_env ? app->caller_env : NULL, &plan);
                 operation_expect(operation, process->id);
                 command_submit_and_invalidate(process->handle, command);
+        }
+}
+
+void checked_app_delete_surplus(const CheckedApp *app, Operation *operation) {
+        for (guint i = 0; i < app->surplus->len; i++) {
+                Process *process = app->surplus->pdata[i];
+                operation_expect_removal(operation);
+                command_submit_and_invalidate(process->handle, command_new(COMMAND_DELETE, operation));
         }
 }
 
 void checked_app_reconfigure(Manager *manager, const CheckedApp *app, Operation *operation) {
         for (guint i = 0; i < app->existing->len; i++) {
                 Process *process = app->existing->pdata[i];
+                g_autoptr(AppConfig) config = config_for(app, process);
                 g_auto(ProcessPlan) plan = { 0 };
                 plan_copy(&app->plan, &plan);
-                app_plan_set_id(&plan, app->config, process->id);
-                process_configure(process, app->config, app->caller_env, &plan);
+                app_plan_set_id(&plan, config, process->id);
+                process_configure(process, config, app->caller_env, &plan);
                 manager_notify_changes(manager, process);
                 operation_expect(operation, process->id);
                 operation_finish(operation, process->id, NULL);
         }
 }
 
+static int register_one(Manager *manager, uid_t owner, const CheckedApp *app, Process **ret, Error *error) {
+        g_autoptr(AppConfig) config = NULL;
+        g_auto(ProcessPlan) plan = { 0 };
+
+        if (app->config->increment_var) {
+                int64_t value = instances_next_increment(
+                                manager->registry, app->config, owner, app->caller_env);
+                config = instances_with_increment(app->config, value);
+        } else {
+                config = app_config_ref(app->config);
+        }
+        plan_copy(&app->plan, &plan);
+        return manager_add_process(manager, owner, config, app->caller_env, &plan, ret, error);
+}
+
+static void remove_all(Manager *manager, const GPtrArray *processes) {
+        for (guint i = 0; i < processes->len; i++) {
+                manager_remove_process_and_invalidate(manager, processes->pdata[i]);
+        }
+}
+
 int checked_app_register(
                 Manager *manager,
                 uid_t owner,
-                CheckedApp *app,
-                const Request *request,
+                const CheckedApp *app,
+                bool start,
+                bool fresh,
                 Operation *operation,
                 Error *error) {
-        Process *process;
+        g_autoptr(GPtrArray) added = g_ptr_array_new();
 
-        int r = manager_add_process(
-                        manager, owner, app->config, app->caller_env, &app->plan, &process, error);
-        if (r < 0) {
-                return r;
+        /* All of them before the first is started, which may end at once and be gone. */
+        for (uint32_t i = 0; i < app->missing; i++) {
+                Process *process;
+                int r = register_one(manager, owner, app, &process, error);
+                if (r < 0) {
+                        remove_all(manager, added);
+                        return r;
+                }
+                g_ptr_array_add(added, process);
         }
-        operation_expect(operation, process->id);
-        if (!request->start || !app->config->autostart) {
-                process_take_reason(process, g_strdup("registered, not started"));
-                manager_state_save(process->handle);
-                manager_notify_changes(manager, process);
-                operation_finish(operation, process->id, NULL);
-                return 0;
+        if (manager->instances_due) {
+                instances_settle(manager);
         }
-        Command *command = command_new(COMMAND_START, operation);
-        command->fresh = request->wait; /* who does not wait finds it errored */
-        command_submit_and_invalidate(process->handle, command);
+        for (guint i = 0; i < added->len; i++) {
+                Process *process = added->pdata[i];
+                operation_expect(operation, process->id);
+                if (start) {
+                        Command *command = command_new(COMMAND_START, operation);
+                        command->fresh = fresh; /* who does not wait finds it errored */
+                        command_submit_and_invalidate(process->handle, command);
+                } else {
+                        process_take_reason(process, g_strdup("registered, not started"));
+                        manager_state_save(process->handle);
+                        manager_notify_changes(manager, process);
+                        operation_finish(operation, process->id, NULL);
+                }
+        }
         return 0;
 }
 
@@ -204,17 +284,23 @@ static int start_declared(
         if (running && !request->force) {
                 return refuse_running(running, error);
         }
+        checked_app_count(&app, request->force);
+        r = start_check_room(manager, app.missing, error);
+        if (r < 0) {
+                return r;
+        }
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
         operation_set_caller(operation, call->caller.uid);
         if (app.existing->len > 0 && !request->force && !request->start) {
                 checked_app_reconfigure(manager, &app, operation);
         } else if (app.existing->len > 0 && !request->force) {
                 checked_app_submit(&app, COMMAND_START, true, operation);
-        } else {
-                r = checked_app_register(manager, call->caller.uid, &app, request, operation, error);
-                if (r < 0) {
-                        operation_forget(operation);
-                }
+        }
+        checked_app_delete_surplus(&app, operation);
+        bool start = request->start && app.config->autostart;
+        r = checked_app_register(manager, call->caller.uid, &app, start, request->wait, operation, error);
+        if (r < 0) {
+                operation_forget(operation);
         }
         if (ret && r >= 0) {
                 *ret = operation;

@@ -50,7 +50,7 @@ struct SharedEnvironment {
 };
 
 struct ManagerState {
-        FdStore *fds;
+        FdStore *fds; /* borrowed */
         StateStore *store;
         ChannelStore *channels;
         const char *folder; /* of files, where no service manager keeps our fds; NULL: not in files */
@@ -78,7 +78,6 @@ void manager_state_free(ManagerState *state, bool handed_over) {
                 if (state->folder && !handed_over) {
                         state_files_remove(state->folder);
                 }
-                fd_store_free(state->fds);
                 state_store_free(state->store);
                 channel_store_free(state->channels);
                 g_hash_table_unref(state->environments);
@@ -187,12 +186,9 @@ int manager_state_open(Manager *manager) {
 
         manager->state = state;
         state->environments = g_hash_table_new_full(hash_environment, equal_environments, NULL, free_shared);
-        int r = fd_store_new(manager->event, &state->fds);
-        if (r < 0) {
-                return r;
-        }
+        state->fds = manager->fds;
         state->folder = fd_store_is_there(state->fds) ? NULL : manager->paths->runtime_dir;
-        r = open_store(state);
+        int r = open_store(state);
         return r < 0 ? r : open_channels(state);
 }
 

@@ -129,6 +129,9 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         raise_fd_limit(manager);
         int r = notify_prepare(manager);
         if (r >= 0) {
+                r = face_fds_open(manager);
+        }
+        if (r >= 0) {
                 r = manager_state_open(manager);
         }
         if (r >= 0) {
@@ -137,6 +140,7 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         }
         if (r >= 0) {
                 manager_state_restore(manager);
+                instances_settle(manager);
                 notify_sweep(manager);
         }
         if (r < 0) {
@@ -159,16 +163,19 @@ void manager_free(Manager *manager) {
         registry_free(manager->registry);
         isolation_free(manager->isolation);
         manager_reexec_free(manager);
+        manager_system_free(manager);
         handover_free(manager->handover);
         if (manager->state) {
                 manager_state_free(manager->state, manager->detached || !manager->shutting_down);
         }
+        face_fds_free(manager);
         environment_unref(manager->own_env);
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
         g_ptr_array_unref(manager->observers);
         (void) sd_event_source_disable_unref(manager->exit_source);
         (void) sd_event_source_disable_unref(manager->trim_source);
+        (void) sd_event_source_disable_unref(manager->instances_source);
         (void) sd_event_unref(manager->event);
         g_free(manager);
 }
@@ -277,6 +284,7 @@ int manager_add_process(
         }
         app_plan_set_id(plan, config, process->id);
         process_configure(process, config, caller_env, plan);
+        instances_touch(manager, owner, config->name);
         process->handle = process_handle_new(manager, process);
         (void) process_take_changes(process);
         g_autofree char *kept = app_config_list_kept(config);
@@ -315,9 +323,12 @@ void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         while ((command = g_queue_peek_head(&process->handle->commands))) {
                 command_fail_gone(process->handle, command);
         }
+        uid_t owner = process->owner;
+        g_autofree char *name = g_strdup(process->config->name);
         manager_state_forget(process->handle);
         process_handle_free(process->handle);
         registry_remove_and_free(manager->registry, process);
+        instances_touch(manager, owner, name);
         if (registry_count(manager->registry) == 0) {
                 trim_later(manager);
         }

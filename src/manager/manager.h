@@ -78,6 +78,14 @@ void manager_started(Manager *manager);
 void manager_add_observer(Manager *manager, const ManagerObserver *observer);
 void manager_remove_observer(Manager *manager, const ManagerObserver *observer);
 
+/* Listening sockets of a face, which outlive us as the state does. Take: the next one of those that the
+ * service manager (socket unit "pm2-compat") or an earlier supervisor (kept) has left; -ENOENT: there is
+ * none left. Keep: the fd is borrowed until it is dropped with the others; store: by the service manager
+ * too. */
+int manager_take_face_fd(Manager *manager, bool *ret_kept);
+int manager_keep_face_fd(Manager *manager, int fd, bool store);
+void manager_drop_face_fds(Manager *manager);
+
 const Registry *manager_registry(const Manager *manager);
 const Settings *manager_settings(const Manager *manager);
 /* Whether this is the system instance. */
@@ -90,6 +98,9 @@ char **manager_list_controllers(void);
 
 /* The user name of a process's owner. */
 const char *manager_user_name(Manager *manager, uid_t uid);
+
+/* What the caller and the app have set of its environment. */
+Environment *manager_environment_sent(const Process *process);
 
 /* The environment that the next start gives the process. */
 Environment *manager_environment_of(Manager *manager, const Process *process);
@@ -156,6 +167,39 @@ int manager_delete(
                 const char *target,
                 Operation **ret,
                 Error *error);
+/* Replace each process by a new one; one that runs in fork mode is restarted. Options as of a restart. */
+int manager_reload(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+/* Count restarts from 0 again, of what was created now. */
+int manager_reset(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+
+/* Change how many processes the app of the target has: count is "4", "+2" or "-1". New ones are as the first
+ * of it is, and are started; those with the highest instance numbers are deleted. The answer has the ids of
+ * all that the app has then. InvalidArgs: a bad count, or a target that means several apps. */
+int manager_scale(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                const char *count,
+                Operation **ret,
+                Error *error);
+/* Start one more process of the app that a process is of: as that one is. The answer has its id alone. */
+int manager_duplicate(Manager *manager, const ManagerCall *call, uint32_t id, Operation **ret, Error *error);
+
+/* Figures of the machine as PM2's getSystemData has them: a map of names ("CPU Usage") to maps {value, type,
+ * unit, historic}. Rates are since an earlier call, at least half a second ago; of the first, since the
+ * boot. */
+int manager_read_system(Manager *manager, Value **ret, Error *error);
+
 /* What each process of a Trigger answered, in the order of their answers. */
 typedef struct ActionAnswer {
         uint32_t id;

@@ -25,9 +25,10 @@ struct Operation {
         uint64_t timeout_usec;
         bool asked; /* uid says by whom */
         uid_t uid;
-        unsigned pending; /* processes, and one for the maker */
-        GArray *ids;      /* of uint32_t: all that were expected */
-        GArray *failures; /* of Failure */
+        unsigned pending;  /* processes, and one for the maker */
+        GArray *ids;       /* of uint32_t: all that were expected */
+        unsigned removals; /* expected beside them */
+        GArray *failures;  /* of Failure */
 };
 
 static void clear_failure(void *item) {
@@ -128,7 +129,7 @@ static void sum_up(const Operation *operation, Error *ret) {
                 return;
         }
         const Failure *first = &g_array_index(operation->failures, Failure, 0);
-        if (operation->ids->len + failures_without_process(operation) == 1) {
+        if (operation->ids->len + operation->removals + failures_without_process(operation) == 1) {
                 g_autofree char *text = first->no_process ? describe_failure(first, false)
                                                           : g_strdup(first->error.message);
                 (void) error_set(ret, first->error.code, "%s", text);
@@ -158,6 +159,11 @@ static void release_and_invalidate(Operation *operation) {
 
 void operation_expect(Operation *operation, uint32_t id) {
         g_array_append_val(operation->ids, id);
+        operation->pending++;
+}
+
+void operation_expect_removal(Operation *operation) {
+        operation->removals++;
         operation->pending++;
 }
 

@@ -23,6 +23,8 @@ bool operation_get_caller(const Operation *operation, uid_t *ret_uid);
 
 /* One more process to wait for. */
 void operation_expect(Operation *operation, uint32_t id);
+/* The same of one that will be gone then: it is not among the ids of the answer. */
+void operation_expect_removal(Operation *operation);
 
 /* A process that was expected is done, or has failed (the error is taken over). */
 void operation_finish(Operation *operation, uint32_t id, Error *error);

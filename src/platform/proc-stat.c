@@ -44,25 +44,28 @@ int proc_stat_read(pid_t pid, ProcStat *ret) {
         /* The name in field 2 may hold anything; what follows the last ')' does not. */
         const char *rest = strrchr(text, ')');
         int parent = 0, session = 0;
-        uint64_t user_ticks = 0, system_ticks = 0, resident_pages = 0;
+        uint64_t user_ticks = 0, system_ticks = 0, start_ticks = 0, resident_pages = 0;
         uint32_t threads = 0;
         if (!rest || sscanf(rest + 1,
                             " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                            " %*d %*d %*d %*d %" SCNu32 " %*d %*u %*u %" SCNu64,
+                            " %*d %*d %*d %*d %" SCNu32 " %*d %" SCNu64 " %*u %" SCNu64,
                             &state,
                             &parent,
                             &session,
                             &user_ticks,
                             &system_ticks,
                             &threads,
-                            &resident_pages) != 7) {
+                            &start_ticks,
+                            &resident_pages) != 8) {
                 return -EBADMSG;
         }
+        uint64_t ticks_per_sec = (uint64_t) sysconf(_SC_CLK_TCK);
         *ret = (ProcStat){
                 .parent = parent,
                 .session = session,
                 .threads = threads,
-                .cpu_usec = (user_ticks + system_ticks) * USEC_IN_SEC / (uint64_t) sysconf(_SC_CLK_TCK),
+                .cpu_usec = (user_ticks + system_ticks) * USEC_IN_SEC / ticks_per_sec,
+                .started_before_usec = (start_ticks + 1) * USEC_IN_SEC / ticks_per_sec,
                 .resident_bytes = resident_pages * page_bytes(),
                 .zombie = state == 'Z' || state == 'X',
         };

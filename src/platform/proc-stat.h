@@ -14,6 +14,7 @@ typedef struct ProcStat {
         uint32_t threads;
         uint64_t cpu_usec;
         uint64_t resident_bytes;
+        uint64_t started_before_usec; /* CLOCK_BOOTTIME: the end of the clock tick of its start */
         bool zombie;
 } ProcStat;
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MANAGER "org.pm2.Manager"
 #define PROCESS "org.pm2.Process"
@@ -102,6 +103,56 @@ static sd_bus_message *call_target(TestService *service, sd_bus *client, const c
 static void assert_property(TestService *service, sd_bus *client, const char *name, const char *expected) {
         g_autofree char *text = test_property(service, client, "/org/pm2/Process/0", PROCESS, name);
         g_assert_cmpstr(text, ==, expected);
+}
+
+typedef struct Duplicate {
+        bool answered;
+        ErrorCode error;
+        GArray *ids;
+} Duplicate;
+
+static void on_duplicate(void *userdata, const Error *error, const GArray *ids) {
+        Duplicate *duplicate = userdata;
+
+        duplicate->answered = true;
+        duplicate->error = error->code;
+        g_array_append_vals(duplicate->ids, ids->data, ids->len);
+}
+
+static bool is_answered(void *userdata) {
+        return ((const Duplicate *) userdata)->answered;
+}
+
+/* What PM2's duplicateProcessId does: the answer has the new one alone. */
+static void test_duplicate(void) {
+        TestService *service = test_service_new(0, 0);
+        sd_bus *client = test_client_new(service);
+        g_autoptr(Value) options = value_new_map();
+        Duplicate duplicate = { .ids = g_array_new(FALSE, FALSE, sizeof(uint32_t)) };
+        const ManagerCall call = {
+                .caller = { .uid = geteuid(), .via = "test" },
+                .options = options,
+                .handler = on_duplicate,
+                .userdata = &duplicate,
+        };
+        g_auto(Error) error = { 0 };
+
+        test_assert_return(start_shell(service, client, "exec sleep 1000"));
+        g_assert_cmpint(manager_duplicate(service->manager, &call, 7, NULL, &error), <, 0);
+        g_assert_cmpint(error.code, ==, ERROR_NO_SUCH_PROCESS);
+        g_assert_false(duplicate.answered);
+        g_assert_cmpint(manager_duplicate(service->manager, &call, 0, NULL, &error), ==, 0);
+        test_event_wait(service->event, is_answered, &duplicate, "it is duplicated");
+        g_assert_cmpint(duplicate.error, ==, ERROR_NONE);
+        g_assert_cmpuint(duplicate.ids->len, ==, 1);
+        g_assert_cmpuint(g_array_index(duplicate.ids, uint32_t, 0), ==, 1);
+        const Process *copy = registry_get(manager_registry(service->manager), 1);
+        g_assert_cmpint(copy->state, ==, PROCESS_ONLINE);
+        g_assert_cmpuint(copy->instance, ==, 1);
+        assert_property(service, client, "Instances", "2");
+        g_array_unref(duplicate.ids);
+        test_client_free(client);
+        test_service_free(service);
 }
 
 static void test_life(void) {
@@ -383,6 +434,7 @@ static void test_validate(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/bus/lifecycle/duplicate", test_duplicate);
         g_test_add_func("/bus/lifecycle/life", test_life);
         g_test_add_func("/bus/lifecycle/signal-and-crash", test_signal_and_crash);
         g_test_add_func("/bus/lifecycle/lookups", test_lookups);

@@ -438,7 +438,7 @@ class Others(harness.Case):
         return self.client.start(self.sleeper(), name='app', **attributes)[0]
 
     def test_not_supported_is_refused_by_name(self):
-        for name, value in (('watch', True), ('cron_restart', '* * * * *'), ('instances', 4), ('instances', 'max'),
+        for name, value in (('watch', True), ('cron_restart', '* * * * *'),
                             ('exec_mode', 'cluster'), ('max_memory_restart', '200M'), ('disable_logs', True),
                             ('uid', 'root'), ('log_max_size', '1G'), ('log_date_format', 'YYYY')):
             with self.subTest(name):

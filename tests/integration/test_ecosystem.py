@@ -261,7 +261,7 @@ apps:
         self.assertEqual(result['errors'], [])
         same, other, new = result['apps']
         self.assertEqual((same['action'], same['ids'], same['changes']), ('restart', [0], []))
-        self.assertEqual(new, {'name': 'new', 'index': 2, 'action': 'start'})
+        self.assertEqual(new, {'name': 'new', 'index': 2, 'action': 'start', 'instances': 1})
         self.assertEqual({change.pop('attribute'): change for change in other['changes']},
                          {'args': {'old': ['a', 'b'], 'new': ['a']}, 'kill_timeout': {'old': 500, 'new': 2000},
                           'env.A': {'old': '1', 'new': '2'}, 'env.GONE': {'old': 'x'}, 'env.NEW': {'new': '3'}})

@@ -127,7 +127,7 @@ static void test_rows(void) {
                 }
                 g_assert_true(g_str_has_suffix(attribute->help, "."));
                 g_assert_cmpstr(attribute_type_to_text(attribute->type), !=, NULL);
-                if (attribute->type == ATTRIBUTE_SCORE) {
+                if (attribute->type == ATTRIBUTE_SCORE || attribute->type == ATTRIBUTE_COUNT) {
                         g_assert_cmpint((int64_t) attribute->maximum, >, (int64_t) attribute->minimum);
                 } else if (attribute->type != ATTRIBUTE_LIMITS && attribute->type != ATTRIBUTE_BOOL &&
                            attribute->type != ATTRIBUTE_SIGNAL && attribute->type != ATTRIBUTE_WORD &&

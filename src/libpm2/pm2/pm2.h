@@ -215,6 +215,24 @@ int pm2_restart(pm2_client *client,
                 const pm2_options *options,
                 pm2_value **ret_processes);
 
+/* Put a new process in the place of each; what runs in fork mode is restarted. options: as above. */
+int pm2_reload(pm2_client *client,
+               const char *target,
+               const pm2_options *options,
+               pm2_value **ret_processes);
+
+/* Count restarts from 0 again, and what is created from now on. */
+int pm2_reset(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
+
+/* Change the number of processes of one app: count is "4", "+2" or "-1". New ones are as the first of it is;
+ * those with the highest instance numbers are deleted. ret_processes gets all that the app has then.
+ * -EINVAL: a wrong count, or a target that means several apps. */
+int pm2_scale(pm2_client *client,
+              const char *target,
+              const char *count,
+              const pm2_options *options,
+              pm2_value **ret_processes);
+
 int pm2_delete(pm2_client *client,
                const char *target,
                const pm2_options *options,
@@ -239,6 +257,10 @@ int pm2_describe(pm2_client *client, const char *target, pm2_value **ret_process
 /* The last events of each process that a target names, the oldest first, as org.pm2.Manager(5) has them:
  * what happened, who asked for it, and whether it is restarted. count: at most so many of each, 0: all. */
 int pm2_recent_events(pm2_client *client, const char *target, uint32_t count, pm2_value **ret_events);
+
+/* Figures of the machine by their names in PM2 ("CPU Usage", "RAM Usage", "net:rx_5:eth0"...): an object of
+ * objects with "value", "type", "unit" and "historic", as GetSystemData of org.pm2.Manager(5) has them. */
+int pm2_get_system_data(pm2_client *client, pm2_value **ret);
 
 /* Stop every process and end the supervisor; returns when it is gone. The connection is closed. */
 int pm2_kill_daemon(pm2_client *client, const pm2_options *options);

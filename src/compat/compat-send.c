@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The methods that send something to processes. */
+
+#include "compat/compat-internal.h"
+
+#include "basic/signal-util.h"
+#include "config/json-text.h"
+#include "core/value-text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is sent goes out at once: the handler is called before the call returns. */
+static void on_sent(void *userdata, const Error *error, const GArray *ids) {
+        Error *result = userdata;
+
+        if (error->code != ERROR_NONE) {
+                error_set_message(result, error->code, "%s", error->message);
+        }
+}
+
+static void make_target(const Process *process, char target[static 32]) {
+        (void) snprintf(target, 32, "id:%" PRIu32, process->id);
+}
+
+/* ret: NULL, or why the signal did not go out. */
+static int send_signal(
+                Compat *compat, RpcCall *call, const char *target, const Value *signal, Error *error) {
+        g_autoptr(Value) options = value_new_map();
+        g_autofree char *name = signal ? value_to_text(signal) : NULL;
+        const ManagerCall manager_call = {
+                .caller = *rpc_call_caller(call),
+                .options = options,
+                .handler = on_sent,
+                .userdata = error,
+        };
+
+        if (!name || signal_from_text(name) < 0) {
+                return error_set(error, ERROR_INVALID_DATA, "Error when sending signal (signal unknown)");
+        }
+        int r = manager_send_signal(compat->manager, &manager_call, target, name, NULL, error);
+        return r < 0 || error->code == ERROR_NONE ? r : -ECANCELED;
+}
+
+static void reply_all(Compat *compat, RpcCall *call) {
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        compat_append_all(text, compat, rpc_call_caller(call), false);
+        rpc_call_reply(call, text->str, text->len);
+}
+
+void compat_signal_id(void *userdata, RpcCall *call) {
+        Compat *compat = userdata;
+        const Value *id = rpc_member(call, 0, "process_id");
+        const Process *process = compat_find(compat, call, id);
+        g_auto(Error) error = { 0 };
+        char target[32];
+
+        if (!process) {
+                compat_fail_unknown(call, "", id, " id unknown");
+                return;
+        }
+        make_target(process, target);
+        if (send_signal(compat, call, target, rpc_member(call, 0, "signal"), &error) < 0) {
+                rpc_call_fail(call, error.message);
+        } else {
+                reply_all(compat, call);
+        }
+}
+
+static bool is_meant(const Process *process, const char *name) {
+        return strcmp(name, "all") == 0 || strcmp(process->config->name, name) == 0 ||
+               strcmp(process->exec_path, name) == 0;
+}
+
+void compat_signal_name(void *userdata, RpcCall *call) {
+        Compat *compat = userdata;
+        const Registry *registry = manager_registry(compat->manager);
+        const Value *name = rpc_member(call, 0, "process_name");
+        g_auto(Error) error = { 0 };
+        bool any = false;
+
+        for (size_t i = 0; name && name->kind == VALUE_STRING && i < registry_count(registry); i++) {
+                const Process *process = registry_at(registry, i);
+                char target[32];
+                if (!is_meant(process, name->string) || !process_state_is_running(process->state) ||
+                    !caller_may_control(rpc_call_caller(call), process->owner)) {
+                        continue;
+                }
+                any = true;
+                make_target(process, target);
+                if (send_signal(compat, call, target, rpc_member(call, 0, "signal"), &error) < 0) {
+                        rpc_call_fail(call, error.message);
+                        return;
+                }
+        }
+        if (any) {
+                reply_all(compat, call);
+        } else {
+                rpc_call_fail(call, "Unknown process name");
+        }
+}
+
+/* "<before><id> <after>.", as PM2's methods about one process have it. */
+static void fail_process(RpcCall *call, const Value *id, const char *what) {
+        compat_fail_unknown(call, "Process with ID <", id, what);
+}
+
+void compat_send_line(void *userdata, RpcCall *call) {
+        Compat *compat = userdata;
+        const Value *id = rpc_member(call, 0, "pm_id");
+        const Value *line = rpc_member(call, 0, "line");
+        const Process *process = compat_find(compat, call, id);
+        g_autoptr(GString) text = g_string_new(NULL);
+        g_auto(Error) error = { 0 };
+
+        if (!id || !line || line->kind != VALUE_STRING) {
+                rpc_call_fail(call, "pm_id or line field missing");
+                return;
+        }
+        if (!process) {
+                fail_process(call, id, "> unknown.");
+                return;
+        }
+        if (!process_state_is_running(process->state)) {
+                fail_process(call, id, "> offline.");
+                return;
+        }
+        /* PM2's line ends with its newline; ours has none. */
+        size_t length = strlen(line->string);
+        g_autofree char *bare = g_strndup(
+                        line->string, length - (length > 0 && line->string[length - 1] == '\n' ? 1 : 0));
+        if (manager_send_line(compat->manager, rpc_call_caller(call), process->id, bare, &error) < 0) {
+                rpc_call_fail(call, error.message);
+                return;
+        }
+        json_text_append_value(text, rpc_argument(call, 0));
+        rpc_call_reply(call, text->str, text->len);
+}
+
+static int send_json(Compat *compat, RpcCall *call, const Process *process, const char *json, Error *error) {
+        g_autoptr(Value) options = value_new_map();
+        const ManagerCall manager_call = {
+                .caller = *rpc_call_caller(call),
+                .options = options,
+                .handler = on_sent,
+                .userdata = error,
+        };
+        char target[32];
+
+        make_target(process, target);
+        int r = manager_send_message(compat->manager, &manager_call, target, json, NULL, error);
+        return r < 0 || error->code == ERROR_NONE ? r : -ECANCELED;
+}
+
+static bool is_truthy(const Value *value) {
+        return value && value->kind != VALUE_NULL && (value->kind != VALUE_BOOL || value->boolean) &&
+               (value->kind != VALUE_STRING || value->string[0]) &&
+               (value->kind != VALUE_INT || value->integer != 0);
+}
+
+void compat_send_data(void *userdata, RpcCall *call) {
+        Compat *compat = userdata;
+        const Value *id = rpc_member(call, 0, "id");
+        const Process *process = compat_find(compat, call, id);
+        g_autoptr(GString) packet = g_string_new(NULL);
+        g_auto(Error) error = { 0 };
+
+        if (!id || !rpc_member(call, 0, "data") || !is_truthy(rpc_member(call, 0, "topic"))) {
+                rpc_call_fail(call, "ID, DATA or TOPIC field is missing");
+                return;
+        }
+        if (!process) {
+                fail_process(call, id, "> unknown.");
+                return;
+        }
+        if (!process_state_is_running(process->state)) {
+                fail_process(call, id, "> offline.");
+                return;
+        }
+        json_text_append_value(packet, rpc_argument(call, 0));
+        if (send_json(compat, call, process, packet->str, &error) < 0) {
+                rpc_call_fail(call, error.message);
+                return;
+        }
+        g_autofree char *reply = g_strconcat("{\"success\":true,\"data\":", packet->str, "}", NULL);
+        rpc_call_reply(call, reply, strlen(reply));
+}
+
+/* The action's name alone, or all that the client wrote where there are parameters: as PM2 sends it. */
+static char *make_message(const RpcCall *call) {
+        const Value *options = rpc_member(call, 0, "opts");
+        bool bare = (!options || options->kind == VALUE_NULL) && !rpc_member(call, 0, "uuid");
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        json_text_append_value(text, bare ? rpc_member(call, 0, "msg") : rpc_argument(call, 0));
+        return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static void reply_count(RpcCall *call, unsigned count) {
+        g_autofree char *reply = g_strdup_printf("{\"process_count\":%u,\"success\":true}", count);
+        rpc_call_reply(call, reply, strlen(reply));
+}
+
+static void message_id(Compat *compat, RpcCall *call, const char *action) {
+        const Value *id = rpc_member(call, 0, "id");
+        const Process *process = compat_find(compat, call, id);
+        g_auto(Error) error = { 0 };
+
+        if (!process) {
+                compat_fail_unknown(call, "", id, " id unknown");
+                return;
+        }
+        if (!self_report_has_action(&process->report, action)) {
+                g_autofree char *text = g_strdup_printf(
+                                "Action doesn't exist %s for %s", action, process->config->name);
+                rpc_call_fail(call, text);
+                return;
+        }
+        g_autofree char *json = make_message(call);
+        if (!process_state_is_running(process->state)) {
+                compat_fail_unknown(call, "", id, " : id offline");
+        } else if (send_json(compat, call, process, json, &error) < 0) {
+                rpc_call_fail(call, error.message);
+        } else {
+                reply_count(call, 1);
+        }
+}
+
+static bool is_addressed(const Process *process, const char *name) {
+        const char *base = strrchr(process->exec_path, '/');
+        return is_meant(process, name) || strcmp(process->config->namespace, name) == 0 ||
+               (base && strcmp(base + 1, name) == 0);
+}
+
+static void message_name(Compat *compat, RpcCall *call, const char *action, const char *name) {
+        const Registry *registry = manager_registry(compat->manager);
+        g_autofree char *json = make_message(call);
+        unsigned count = 0;
+
+        for (size_t i = 0; i < registry_count(registry); i++) {
+                const Process *process = registry_at(registry, i);
+                g_auto(Error) error = { 0 };
+                if (is_addressed(process, name) && process_state_is_running(process->state) &&
+                    caller_may_control(rpc_call_caller(call), process->owner) &&
+                    self_report_has_action(&process->report, action)) {
+                        count += send_json(compat, call, process, json, &error) >= 0;
+                }
+        }
+        reply_count(call, count);
+}
+
+void compat_message(void *userdata, RpcCall *call) {
+        const Value *action = rpc_member(call, 0, "msg");
+        const Value *name = rpc_member(call, 0, "name");
+
+        if (!action || action->kind != VALUE_STRING) {
+                rpc_call_fail(call, "msg: expected the name of an action");
+        } else if (rpc_member(call, 0, "id")) {
+                message_id(userdata, call, action->string);
+        } else if (name && name->kind == VALUE_STRING) {
+                message_name(userdata, call, action->string, name->string);
+        } else {
+                rpc_call_fail(call, "method requires name or id field");
+        }
+}
