@@ -40,7 +40,7 @@ CUT = (OSError, TimeoutError, dbus_wire.Disconnected, DBusError)
 RESTING = ('online', 'stopped', 'errored')
 ABSENT = None
 TALKING = ('message', 'big_message', 'status')
-BEGIN_ANEW = ('kill', 'unit_stop', 'slow_stop')
+BEGIN_ANEW = ('kill', 'kill_me', 'unit_stop', 'slow_stop')
 
 SLEEPER = '#!/bin/sh\nexec sleep 100000\n'
 FAMILY = '#!/bin/sh\nsleep 100001 &\nsetsid sleep 100002 &\nexec sleep 100000\n'

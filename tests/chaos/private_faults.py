@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -15,6 +16,16 @@ from fault_file import VARIABLE, FaultFile  # noqa: E402
 from faults import CUT, SLEEPER, App, Campaign, Finding, harness  # noqa: E402
 from harness import wait_until  # noqa: E402
 
+# A client of PM2 that ends the daemon, and is ended with it.
+ENDER = '''
+import json, os, socket, struct, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+call = json.dumps({"type": "call", "method": "killMe", "args": [{"pid": os.getpid()}]})
+words = [word.encode() for word in ("j:" + call, "s:1:0")]
+client.sendall(b"\\x12" + b"".join(struct.pack(">I", len(word)) + word for word in words))
+client.recv(1)
+'''
 HANGING = '#!/bin/sh\nexec sleep 1000\n'
 
 
@@ -24,8 +35,10 @@ class PrivateHost:
     knows_exits = False  # of the down time: nobody keeps a pidfd
     keeps_fds = False
 
-    def __init__(self, isolation):
+    def __init__(self, isolation, compat=False):
         self.daemon = harness.Daemon(isolation=isolation)
+        self.pm2_home = os.path.join(self.daemon.root, 'pm2-home') if compat else None
+        self.arguments = (f'--compat={self.pm2_home}',) if compat else ()
         self.faults = FaultFile(os.path.join(self.daemon.root, 'faults'))
         self.daemon.extra_environment[VARIABLE] = self.faults.path
         # of its own, to be replaced by another
@@ -33,7 +46,7 @@ class PrivateHost:
         shutil.copy2(self.daemon.program, self.program)
         self.daemon.program = self.program
         self.client = None
-        self.daemon.start()
+        self.daemon.start(self.arguments)
         self.survives = self.find_out()
 
     def find_out(self):
@@ -85,9 +98,9 @@ class PrivateHost:
         if self.daemon.process.poll() is None:
             return
         try:
-            self.daemon.start()
+            self.daemon.start(self.arguments)
         except AssertionError:  # it died on its way
-            self.daemon.start()
+            self.daemon.start(self.arguments)
 
     def wait_end(self, cut):
         wait_until(lambda: cut() or self.daemon.process.poll() is not None, 'it has ended')
@@ -156,6 +169,23 @@ class PrivateCampaign(Campaign):
         self.host.start()
 
 
+class CompatCampaign(PrivateCampaign):
+    """In the place of PM2's daemon, whose clients may end it."""
+
+    operations = (*PrivateCampaign.operations, 'kill_me')
+
+    def op_kill_me(self):
+        self.allowed = {name: [app, App('stopped', app.restarts, 0), App()] for name, app in self.now.items()}
+        command = [sys.executable, '-c', ENDER, os.path.join(self.host.pm2_home, 'rpc.sock')]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as client:
+            self.host.wait_end(self.fired)
+            status = client.wait(harness.TIMEOUT)
+        if not self.fires(0.05):
+            if status != -signal.SIGQUIT:
+                raise Finding(f'the client ended with {status}')
+            self.host.start()
+
+
 class HungCampaign(PrivateCampaign):
     """Only a program that hangs is killed, and only after a while."""
 
@@ -177,7 +207,7 @@ class HungCampaign(PrivateCampaign):
 
 CAMPAIGNS = {
     'cgroup': (PrivateCampaign, 'cgroup', None),
-    'none': (PrivateCampaign, 'none', None),
+    'none': (CompatCampaign, 'none', None),
     'hung': (HungCampaign, 'none', ('check-kill',)),
 }
 
@@ -187,7 +217,7 @@ def run(name):
     if isolation == 'cgroup' and harness.cgroup_unavailable():
         return [f'cgroup: {harness.cgroup_unavailable()}']
     started = time.monotonic()
-    host = PrivateHost(isolation)
+    host = PrivateHost(isolation, issubclass(campaign_type, CompatCampaign))
     campaign = campaign_type(host, isolation, only)
     try:
         problems = campaign.run()
