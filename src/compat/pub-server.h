@@ -18,10 +18,13 @@ typedef struct PubServerOptions {
         uid_t own_uid; /* who may connect, beside root */
 } PubServerOptions;
 
+/* Options are copied. */
 int pub_server_new(sd_event *event, const PubServerOptions *options, PubServer **ret);
+/* What subscribers have room for is written first. */
 void pub_server_free(PubServer *server);
 
-/* The fd is borrowed until pub_server_free() or another one is set. */
+/* The fd is made non-blocking and is borrowed until pub_server_free() or another one is set; negative: none.
+ */
 int pub_server_listen(PubServer *server, int listen_fd);
 
 /* Nobody listens: an event need not be made. */

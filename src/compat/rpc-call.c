@@ -114,21 +114,19 @@ void rpc_call_drop(RpcCall *call) {
         finish(call);
 }
 
-/* Where the kernel does not tell by the socket itself: whoever has the pid now is the client if he had begun
- * before the connection was there. Read while the pidfd is open, so if it is of another one by then, that
- * one is younger still. */
-static int open_pid(const RpcConnection *connection) {
-        _cleanup_close_ int pidfd = pidfd_open(connection->pid, 0);
+/* Read while the pidfd is open, so if it is of another one by then, that one is younger still. */
+int rpc_open_client(pid_t pid, uint64_t accepted_usec) {
+        _cleanup_close_ int pidfd = pidfd_open(pid, 0);
         ProcStat stat;
 
         if (pidfd < 0) {
                 return -errno;
         }
-        int r = proc_stat_read(connection->pid, &stat);
+        int r = proc_stat_read(pid, &stat);
         if (r < 0) {
                 return r;
         }
-        return stat.started_before_usec <= connection->accepted_usec ? steal_fd(&pidfd) : -ESRCH;
+        return stat.started_before_usec <= accepted_usec ? steal_fd(&pidfd) : -ESRCH;
 }
 
 static int open_peer(const RpcConnection *connection) {
@@ -138,7 +136,7 @@ static int open_peer(const RpcConnection *connection) {
         if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) >= 0) {
                 return pidfd;
         }
-        return errno == ENOPROTOOPT ? open_pid(connection) : -errno;
+        return errno == ENOPROTOOPT ? rpc_open_client(connection->pid, connection->accepted_usec) : -errno;
 }
 
 void rpc_call_signal_client(RpcCall *call, pid_t pid, int number) {

@@ -205,16 +205,16 @@ void rpc_connection_write(
 }
 
 static void flush(RpcConnection *connection) {
-        size_t sent = 0;
+        size_t most = TURN_WRITE_BYTES_MAX;
 
-        while (!connection->hung_up && waiting_bytes(connection) > 0 && sent < TURN_WRITE_BYTES_MAX) {
-                const void *bytes = connection->output->data + connection->written;
-                size_t length = waiting_bytes(connection);
-                /* no fault point: it tells what has been done */
+        while (!connection->hung_up && waiting_bytes(connection) > 0 && most > 0) {
+                const uint8_t *bytes = connection->output->data + connection->written;
+                size_t length = MIN(waiting_bytes(connection), most);
+                /* no fault point: the answer to a question */
                 ssize_t n = send(connection->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (n >= 0) {
                         connection->written += (size_t) n;
-                        sent += (size_t) n;
+                        most -= (size_t) n;
                 } else if (errno == EAGAIN) {
                         break;
                 } else if (errno != EINTR) {

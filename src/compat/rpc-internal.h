@@ -114,6 +114,11 @@ void rpc_server_count_memory(RpcServer *server, RpcConnection *connection);
  * behind it but for the references of the caller. */
 int rpc_request_take(RpcConnection *connection, const AmpFrame *frame);
 
+/* A pidfd of a client, where the kernel does not give one by the socket itself (before Linux 6.5): whoever
+ * has the pid is the client if he had begun before the connection was accepted (CLOCK_BOOTTIME). -ESRCH: he
+ * is not, or not for sure. */
+int rpc_open_client(pid_t pid, uint64_t accepted_usec);
+
 /* request is taken over. */
 RpcCall *rpc_call_new(
                 RpcConnection *connection,

@@ -7,7 +7,7 @@
 
 /* PM2's request socket (rpc.sock): any number of clients, bounded, each with any number of requests in
  * flight, bounded. A client that sends what is no request gets an error or is closed; a client that does not
- * read is not read from. */
+ * read is not read from. When there are too many, one of whoever has the most is closed (crowd.h). */
 typedef struct RpcServer RpcServer;
 
 typedef struct RpcServerOptions {
@@ -22,6 +22,6 @@ int rpc_server_new(sd_event *event, const RpcServerOptions *options, RpcServer *
 /* Connections are closed, calls that are not answered are dropped when they are. */
 void rpc_server_free(RpcServer *server);
 
-/* Accept clients from a listening socket; the fd is borrowed until rpc_server_free() or another one is set.
- */
+/* Accept clients from a listening socket. The fd is made non-blocking and is borrowed until
+ * rpc_server_free() or another one is set; negative: none. Who is connected stays. */
 int rpc_server_listen(RpcServer *server, int listen_fd);

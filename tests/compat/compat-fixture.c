@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -219,6 +220,17 @@ unsigned test_count_fds(void) {
                 count++;
         }
         return count;
+}
+
+bool test_skip_in_valgrind(void) {
+        int fd = pidfd_open(getpid(), 0);
+
+        if (fd < 0) {
+                g_test_skip("there are no pidfds");
+                return true;
+        }
+        (void) close(fd);
+        return false;
 }
 
 bool test_need_fds(unsigned count) {

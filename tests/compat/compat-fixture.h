@@ -52,5 +52,8 @@ void test_peer_assert_quiet(TestPeer *peer);
 
 /* How many descriptors this process has. */
 unsigned test_count_fds(void);
+/* No pidfds, or valgrind, which counts descriptors itself and looks for leaks in children: true, and the
+ * test is skipped. */
+bool test_skip_in_valgrind(void);
 /* Make room for so many descriptors; false, and the test is skipped: there is none. */
 bool test_need_fds(unsigned count);

@@ -5,9 +5,13 @@
 #include "event-fixture.h"
 #include "rpc-fixture.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* So many are worked on; the next is looked at when one is done. */
@@ -83,9 +87,9 @@ static void test_large_arguments_in_flight(void) {
 }
 
 static void set_large(TestService *service, size_t bytes) {
-        g_autofree char *text = g_strnfill(bytes - 2, 'z');
-
-        g_string_printf(service->large, "\"%s\"", text);
+        (void) g_string_set_size(service->large, bytes);
+        memset(service->large->str, 'z', bytes);
+        service->large->str[0] = service->large->str[bytes - 1] = '"';
 }
 
 /* A reply that is larger than any buffer on the way, read slowly. */
@@ -259,6 +263,83 @@ static void test_crowd(void) {
         test_service_free(service);
 }
 
+enum {
+        STRANGERS = 5,
+        STRANGER_CLIENTS = 2000,
+};
+
+/* A process that connects as often as it can, and holds all of that until it is ended. */
+static pid_t fork_stranger(const TestSocket *listening, int done_fd, int hold_fd) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                struct sockaddr_un address = { .sun_family = AF_UNIX };
+                char byte = 0;
+                (void) g_strlcpy(address.sun_path, listening->path, sizeof(address.sun_path));
+                for (unsigned i = 0; i < STRANGER_CLIENTS; i++) {
+                        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0) {
+                                _exit(1);
+                        }
+                        if (i % 3 > 0) { /* a part of a frame, or what is none */
+                                (void) send(fd, "\x12\0\0\0\7part", i % 3 + 4, MSG_NOSIGNAL);
+                        }
+                }
+                (void) !write(done_fd, &byte, 1);
+                (void) !read(hold_fd, &byte, 1);
+                _exit(0);
+        }
+        return pid;
+}
+
+typedef struct Strangers {
+        int done_fd;
+        unsigned done;
+} Strangers;
+
+static bool are_done(void *userdata) {
+        Strangers *strangers = userdata;
+        char bytes[STRANGERS];
+        ssize_t n = read(strangers->done_fd, bytes, sizeof(bytes));
+
+        strangers->done += (unsigned) MAX(n, 0);
+        return strangers->done == STRANGERS;
+}
+
+/* 10,000 connections of others: they take each other's places, and a client that is idle keeps its own. */
+static void test_strangers(void) {
+        int done[2], hold[2];
+
+        if (!test_need_fds(STRANGER_CLIENTS + 100)) {
+                return;
+        }
+        TestService *service = test_service_new();
+        TestPeer *idle = test_peer_new(service->socket);
+        pid_t pids[STRANGERS];
+        test_peer_assert_reply(idle, TEST_PING, TEST_PONG);
+        g_assert_cmpint(pipe2(done, O_CLOEXEC | O_NONBLOCK), ==, 0);
+        g_assert_cmpint(pipe2(hold, O_CLOEXEC), ==, 0);
+        for (unsigned i = 0; i < STRANGERS; i++) {
+                pids[i] = fork_stranger(service->socket, done[1], hold[0]);
+        }
+        Strangers strangers = { .done_fd = done[0] };
+        test_event_wait(service->event, are_done, &strangers, "10,000 connections");
+        g_assert_cmpuint(service->server->connections.length, <=, RPC_CONNECTIONS_MAX);
+        test_service_assert_alive(service);
+        test_peer_assert_reply(idle, TEST_PING, TEST_PONG);
+        for (unsigned i = 0; i < STRANGERS; i++) {
+                g_assert_cmpint(kill(pids[i], SIGKILL), ==, 0);
+                g_assert_cmpint(waitpid(pids[i], NULL, 0), ==, pids[i]);
+        }
+        (void) close(hold[0]);
+        (void) close(hold[1]);
+        (void) close(done[0]);
+        (void) close(done[1]);
+        test_peer_assert_reply(idle, TEST_PING, TEST_PONG);
+        test_peer_free(idle);
+        test_service_free(service);
+}
+
 /* Take all descriptors that this process may have, of 200 at most. */
 static GArray *take_descriptors(int fd, struct rlimit *ret_limit) {
         GArray *taken = g_array_new(FALSE, FALSE, sizeof(int));
@@ -286,6 +367,9 @@ static void give_descriptors_back(GArray *taken, const struct rlimit *limit) {
 /* Not a descriptor is left for a client: one that was not used for a while gives its own, and each is served
  * before it is the next one's turn. */
 static void test_no_descriptors(void) {
+        if (test_skip_in_valgrind()) {
+                return;
+        }
         TestService *service = test_service_new();
         TestPeer *idle = test_peer_new(service->socket);
         struct rlimit limit;
@@ -310,6 +394,9 @@ static void test_no_descriptors(void) {
 
 /* With nobody to close it waits, is accepted later, and until then costs no turns of the loop. */
 static void test_pause(void) {
+        if (test_skip_in_valgrind()) {
+                return;
+        }
         TestService *service = test_service_new();
         TestPeer *late = test_peer_new(service->socket);
         struct rlimit limit;
@@ -341,6 +428,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/rpc-limits/idle-memory", test_idle_memory);
         g_test_add_func("/rpc-limits/connect-and-close", test_connect_and_close);
         g_test_add_func("/rpc-limits/crowd", test_crowd);
+        g_test_add_func("/rpc-limits/strangers", test_strangers);
         g_test_add_func("/rpc-limits/no-descriptors", test_no_descriptors);
         g_test_add_func("/rpc-limits/pause", test_pause);
         return g_test_run();

@@ -2,10 +2,13 @@
 
 /* The request socket: what clients get, good and bad ones. */
 
+#include "basic/time-util.h"
 #include "event-fixture.h"
 #include "fixture.h"
+#include "platform/proc-stat.h"
 #include "rpc-fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -405,6 +408,9 @@ static void test_other_user(void) {
                 g_test_skip("only root becomes somebody else");
                 return;
         }
+        if (test_skip_in_valgrind()) {
+                return;
+        }
         TestService *service = test_service_new();
         g_assert_cmpint(chmod(service->socket->folder, 0755), ==, 0);
         g_assert_cmpint(chmod(service->socket->path, 0777), ==, 0);
@@ -466,7 +472,7 @@ static void on_sigquit(int number) {
 }
 
 static void test_quit(void) {
-        if (test_skip_without_pidfds()) {
+        if (test_skip_in_valgrind()) {
                 return;
         }
         TestService *service = test_service_new();
@@ -488,6 +494,28 @@ static void test_quit(void) {
         (void) signal(SIGQUIT, SIG_DFL);
         test_peer_free(peer);
         test_service_free(service);
+}
+
+/* A pid alone is nobody: who has it must have had it when the client connected. */
+static void test_open_client(void) {
+        if (test_skip_in_valgrind()) {
+                return;
+        }
+        uint64_t before_usec = now_boottime_usec();
+        pid_t pid = fork();
+        if (pid == 0) {
+                (void) pause();
+                _exit(0);
+        }
+        g_assert_cmpint(rpc_open_client(pid, before_usec), ==, -ESRCH);
+        int fd = rpc_open_client(pid, before_usec + 60 * USEC_PER_SEC);
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(proc_pid_of_pidfd(fd), ==, pid);
+        (void) close(fd);
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+        g_assert_cmpint(rpc_open_client(pid, before_usec + 60 * USEC_PER_SEC), ==, -ESRCH);
+        g_assert_cmpint(rpc_open_client(INT32_MAX, UINT64_MAX), ==, -ESRCH);
 }
 
 /* Any bytes: an answer, the end, or nothing; others are served. */
@@ -558,6 +586,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/rpc-server/foreigners", test_foreigners);
         g_test_add_func("/rpc-server/other-user", test_other_user);
         g_test_add_func("/rpc-server/quit", test_quit);
+        g_test_add_func("/rpc-server/open-client", test_open_client);
         g_test_add_func("/rpc-server/random-bytes", test_random_bytes);
         g_test_add_func("/rpc-server/listen-again", test_listen_again);
         return g_test_run();

@@ -2,6 +2,7 @@
 
 #include "platform/proc-stat.h"
 
+#include "basic/time-util.h"
 #include "child-fixture.h"
 
 #include <errno.h>
@@ -32,6 +33,8 @@ static void test_self(void) {
         g_assert_false(stat.zombie);
         g_assert_cmpuint(stat.resident_bytes, >, 100 * 1024);
         g_assert_cmpuint(proc_resident_bytes(getpid()), >, 100 * 1024);
+        g_assert_cmpuint(stat.started_before_usec, >, 0);
+        g_assert_cmpuint(stat.started_before_usec, <, now_boottime_usec() + USEC_PER_SEC);
 
         /* Processor time goes up as it is used. */
         uint64_t before = stat.cpu_usec;
@@ -43,6 +46,7 @@ static void test_self(void) {
 }
 
 static void test_child(void) {
+        uint64_t before_usec = now_boottime_usec();
         TestChild child = test_child_start(NULL);
         ProcStat stat = { 0 };
 
@@ -52,6 +56,7 @@ static void test_child(void) {
         g_assert_cmpint(stat.parent, ==, getpid());
         g_assert_false(stat.zombie);
         g_assert_cmpuint(stat.threads, ==, 1);
+        g_assert_cmpuint(stat.started_before_usec, >, before_usec);
         test_child_end(&child);
         g_assert_cmpint(proc_stat_read(child.pid, &stat), ==, 0);
         g_assert_true(stat.zombie);
