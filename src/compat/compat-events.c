@@ -21,7 +21,7 @@ void compat_events_tell(Compat *compat, const Process *process, const char *even
         g_autoptr(GString) payload = g_string_new("{\"event\":");
         json_text_append_string(payload, event);
         g_string_append_printf(payload, ",\"manually\":%s,\"process\":", manually ? "true" : "false");
-        pm2_event_process_append(payload, compat->manager, process);
+        pm2_event_process_append(payload, compat->texts, process);
         g_string_append_printf(payload, ",\"at\":%" PRIu64 "}", now_msec());
         pub_server_send(compat->pub, "process:event", payload->str, payload->len);
 }
@@ -79,7 +79,10 @@ static void on_killed(void *userdata, const char *reason) {
 
 /* Whoever waits for a deletion is answered with what was there. */
 static void on_removed(void *userdata, Process *process) {
-        compat_lifecycle_on_removed(userdata, process);
+        Compat *compat = userdata;
+
+        compat_lifecycle_on_removed(compat, process);
+        pm2_texts_forget(compat->texts, process);
 }
 
 void compat_events_init(ManagerObserver *observer) {

@@ -4,6 +4,7 @@
 /* Between the files of this layer. */
 
 #include "compat/compat.h"
+#include "compat/pm2-texts.h"
 #include "compat/pub-server.h"
 #include "compat/rpc-server.h"
 #include "config/pm2-app.h"
@@ -14,9 +15,11 @@ struct Compat {
         ManagerObserver observer;
         RpcServer *rpc;
         PubServer *pub;
+        Pm2Texts *texts;
         GHashTable *reloading; /* ids + 1 of processes that a client is reloading */
         GQueue pending;        /* of PendingCall: what the manager works on */
         bool told_killed;
+        size_t list_bytes; /* about what a list takes */
         uint64_t started_realtime_usec;
         void (*on_kill)(void *userdata);
         void *userdata;

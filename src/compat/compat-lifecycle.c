@@ -63,7 +63,7 @@ void compat_lifecycle_on_removed(Compat *compat, Process *process) {
         for (GList *item = compat->pending.head; item; item = item->next) {
                 PendingCall *pending = item->data;
                 if (pending->deleted && pending->deleted->len == 0 && pending->id == process->id) {
-                        pm2_process_append(pending->deleted, compat->manager, process, NULL);
+                        pm2_process_append(pending->deleted, compat->texts, process, NULL);
                 }
         }
 }
@@ -79,7 +79,7 @@ static void append_started(GString *text, Compat *compat, const GArray *ids) {
                 if (text->str[text->len - 1] != '[') {
                         g_string_append_c(text, ',');
                 }
-                pm2_started_append(text, compat->manager, process);
+                pm2_started_append(text, compat->texts, process);
         }
         g_string_append_c(text, ']');
 }
@@ -99,9 +99,9 @@ static void append_reply(GString *text, const PendingCall *pending, const GArray
         } else if (!process) {
                 g_string_append(text, "null");
         } else if (pending->reply == REPLY_STARTED) {
-                pm2_started_append(text, compat->manager, process);
+                pm2_started_append(text, compat->texts, process);
         } else {
-                pm2_process_append(text, compat->manager, process, NULL);
+                pm2_process_append(text, compat->texts, process, NULL);
         }
 }
 

@@ -11,14 +11,17 @@
 #include <unistd.h>
 
 void compat_monitor_data(void *userdata, RpcCall *call) {
-        g_autoptr(GString) text = g_string_new(NULL);
+        Compat *compat = userdata;
+        g_autoptr(GString) text = NULL;
 
         if (rpc_call_get_mark(call) == MARK_UPDATING) {
                 rpc_call_fail(call,
                               "pm2d is updated in place and every process stays: pm2ctl daemon-reexec");
                 return;
         }
-        compat_append_all(text, userdata, rpc_call_caller(call), true);
+        text = g_string_sized_new(compat->list_bytes);
+        compat_append_all(text, compat, rpc_call_caller(call), true);
+        compat->list_bytes = text->len + text->len / 8;
         rpc_call_reply(call, text->str, text->len);
 }
 

@@ -102,7 +102,7 @@ void compat_append_all(GString *text, Compat *compat, const Caller *caller, bool
                         g_string_append_c(text, ',');
                 }
                 any = true;
-                pm2_process_append(text, compat->manager, process, figures ? &read : NULL);
+                pm2_process_append(text, compat->texts, process, figures ? &read : NULL);
         }
         g_string_append_c(text, ']');
 }

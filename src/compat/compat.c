@@ -32,6 +32,9 @@ int compat_new(sd_event *event, Manager *manager, Compat **ret) {
         if (r >= 0) {
                 r = pub_server_new(event, &pub_options, &compat->pub);
         }
+        if (r >= 0) {
+                r = pm2_texts_new(event, manager, &compat->texts);
+        }
         if (r < 0) {
                 compat_free(compat);
                 return r;
@@ -50,6 +53,7 @@ void compat_free(Compat *compat) {
         compat_lifecycle_forget(compat);
         rpc_server_free(compat->rpc);
         pub_server_free(compat->pub);
+        pm2_texts_free(compat->texts);
         g_hash_table_unref(compat->reloading);
         (void) sd_event_unref(compat->event);
         g_free(compat);

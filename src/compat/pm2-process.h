@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "manager/manager.h"
+#include "compat/pm2-texts.h"
 
 #include <glib.h>
 
@@ -10,13 +10,13 @@
 
 /* {"pid":...,"name":...,"pm2_env":{...},"pm_id":...}, with "monit" where figures are given. */
 void pm2_process_append(
-                GString *text, Manager *manager, const Process *process, const ProcessFigures *figures);
+                GString *text, Pm2Texts *texts, const Process *process, const ProcessFigures *figures);
 
 /* What its daemon answers a start with: the same, and what Node's object of a child process has. */
-void pm2_started_append(GString *text, Manager *manager, const Process *process);
+void pm2_started_append(GString *text, Pm2Texts *texts, const Process *process);
 
 /* pm2_env of an event: without "env", but with its variables. */
-void pm2_event_process_append(GString *text, Manager *manager, const Process *process);
+void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process);
 
 /* {"pm_id":...,"name":...,"namespace":...}: of whom a message comes. */
 void pm2_sender_append(GString *text, const Process *process);

@@ -7,6 +7,7 @@
  * Memory is there while something waits in it: an idle connection is its descriptor and little more. */
 
 #include "basic/fd-util.h"
+#include "basic/macro.h"
 #include "basic/time-util.h"
 #include "compat/rpc-internal.h"
 
@@ -18,6 +19,8 @@ enum {
         TURN_BYTES_MAX = 256 * 1024,
         RECEIVE_BYTES = 4096, /* at least */
         TURN_WRITE_BYTES_MAX = 4 * 1024 * 1024,
+        SEND_AT_ONCE_BYTES = 32 * 1024, /* rather than with others at the end of the turn */
+        ARGUMENT_HEAD_BYTES_MAX = AMP_LENGTH_BYTES + 2,
         OUTPUT_KEPT_BYTES = 256 * 1024, /* that are written stay in front of those that are not */
 };
 
@@ -166,6 +169,55 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
         return 0;
 }
 
+/* Skip so many bytes of the parts. */
+static void advance(struct iovec *parts, size_t n_parts, size_t count) {
+        for (size_t i = 0; i < n_parts && count > 0; i++) {
+                size_t skipped = MIN(parts[i].iov_len, count);
+                parts[i].iov_base = (char *) parts[i].iov_base + skipped;
+                parts[i].iov_len -= skipped;
+                count -= skipped;
+        }
+}
+
+/* What the kernel takes at once of a large reply need not be copied. */
+static void send_parts(RpcConnection *connection, struct iovec *parts, size_t n_parts, size_t bytes) {
+        struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
+        size_t sent = 0;
+
+        while (sent < bytes && !connection->hung_up) {
+                /* no fault point: the answer to a question */
+                ssize_t n = sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (n >= 0) {
+                        sent += (size_t) n;
+                        advance(parts, n_parts, (size_t) n);
+                } else if (errno == EAGAIN) {
+                        break;
+                } else if (errno != EINTR) {
+                        connection->hung_up = true;
+                }
+        }
+}
+
+static void append_parts(RpcConnection *connection, const struct iovec *parts, size_t n_parts) {
+        size_t bytes = 0;
+
+        for (size_t i = 0; i < n_parts; i++) {
+                bytes += parts[i].iov_len;
+        }
+        if (bytes == 0) {
+                return;
+        }
+        if (!connection->output) {
+                connection->output = g_byte_array_sized_new((guint) bytes);
+        } else if (connection->written > OUTPUT_KEPT_BYTES) {
+                (void) g_byte_array_remove_range(connection->output, 0, (guint) connection->written);
+                connection->written = 0;
+        }
+        for (size_t i = 0; i < n_parts; i++) {
+                g_byte_array_append(connection->output, parts[i].iov_base, (guint) parts[i].iov_len);
+        }
+}
+
 void rpc_connection_write(
                 RpcConnection *connection,
                 const AmpArgument *id,
@@ -173,11 +225,10 @@ void rpc_connection_write(
                 const char *text,
                 size_t length,
                 const char *after) {
-        size_t before_length = strlen(before), after_length = strlen(after),
-               waiting = waiting_bytes(connection);
-        size_t json_length = before_length + length + after_length;
+        size_t json_length = strlen(before) + length + strlen(after), waiting = waiting_bytes(connection);
         size_t bytes = AMP_HEAD_BYTES + amp_argument_bytes(AMP_JSON, json_length) +
                        amp_argument_bytes(AMP_RAW, id->length);
+        char head[ARGUMENT_HEAD_BYTES_MAX + AMP_HEAD_BYTES], id_head[ARGUMENT_HEAD_BYTES_MAX];
 
         if (connection->hung_up || connection->doomed) {
                 return;
@@ -186,21 +237,21 @@ void rpc_connection_write(
                 connection->doomed = true;
                 return;
         }
-        if (!connection->output) {
-                connection->output = g_byte_array_new();
-        } else if (connection->written > OUTPUT_KEPT_BYTES) {
-                (void) g_byte_array_remove_range(connection->output, 0, (guint) connection->written);
-                connection->written = 0;
-        }
-        guint start = connection->output->len;
-        (void) g_byte_array_set_size(connection->output, start + (guint) bytes);
-        char *out = amp_write_head((char *) connection->output->data + start, 2);
-        out = amp_write_argument_head(out, AMP_JSON, json_length);
-        out = mempcpy(out, before, before_length);
-        out = mempcpy(out, text, length);
-        out = mempcpy(out, after, after_length);
+        const char *head_end = amp_write_argument_head(amp_write_head(head, 2), AMP_JSON, json_length);
         /* with the mark that it came with */
-        (void) amp_write_argument(out, AMP_RAW, id->bytes, id->length);
+        const char *id_head_end = amp_write_argument_head(id_head, AMP_RAW, id->length);
+        struct iovec parts[] = {
+                { head, (size_t) (head_end - head) },
+                { (void *) before, strlen(before) },
+                { (void *) text, length },
+                { (void *) after, strlen(after) },
+                { id_head, (size_t) (id_head_end - id_head) },
+                { (void *) id->bytes, id->length },
+        };
+        if (waiting == 0 && bytes >= SEND_AT_ONCE_BYTES && bytes <= TURN_WRITE_BYTES_MAX) {
+                send_parts(connection, parts, ELEMENTS(parts), bytes);
+        }
+        append_parts(connection, parts, ELEMENTS(parts));
         touch(connection);
 }
 

@@ -5,7 +5,8 @@
 #include "basic/time-util.h"
 #include "manager/manager-internal.h"
 
-#define SAMPLE_USEC_MIN (USEC_PER_SEC / 2)
+#define SAMPLE_USEC_MIN  (USEC_PER_SEC / 2)
+#define FIGURES_USEC_MAX (USEC_PER_SEC / 4)
 
 /* Percent of one core since the last sample; the first is taken from the start. A sample younger than half a
  * second is used again, and a younger process counted as that old, or the figures would be noise. */
@@ -27,15 +28,30 @@ static double sample_cpu(ProcessHandle *handle, uint64_t cpu_usec) {
         return handle->cpu_percent;
 }
 
+/* Whoever asks again at once gets what the one before got; not of another launch. */
+static bool is_fresh(const ProcessHandle *handle, uint64_t now_usec) {
+        return handle->figures_boottime_usec > handle->process->start_boottime_usec &&
+               now_usec - handle->figures_boottime_usec < FIGURES_USEC_MAX;
+}
+
 void manager_read_figures(Manager *manager, Process *process, ProcessFigures *ret) {
         ProcessHandle *handle = process->handle;
+        uint64_t now_usec = now_boottime_usec();
         IsolationStat stat = { 0 };
 
         *ret = (ProcessFigures){ 0 };
-        if (!handle->group || !handle->launched || isolation_group_read_stat(handle->group, &stat) < 0) {
+        if (!handle->group || !handle->launched) {
                 return;
         }
-        *ret = (ProcessFigures){
+        if (is_fresh(handle, now_usec)) {
+                *ret = handle->figures;
+                return;
+        }
+        if (isolation_group_read_stat(handle->group, &stat) < 0) {
+                return;
+        }
+        handle->figures_boottime_usec = now_usec;
+        handle->figures = *ret = (ProcessFigures){
                 .memory_bytes = stat.memory_bytes,
                 .cpu_percent = sample_cpu(handle, stat.cpu_usec),
                 .cpu_nsec = stat.cpu_usec * NSEC_PER_USEC,

@@ -116,6 +116,8 @@ typedef struct ProcessHandle {
         uint64_t cpu_sample_boottime_usec;
         uint64_t cpu_sample_usec;
         double cpu_percent;
+        uint64_t figures_boottime_usec; /* when they were read, 0: never */
+        ProcessFigures figures;
 } ProcessHandle;
 
 struct Manager {

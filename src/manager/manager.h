@@ -112,7 +112,7 @@ typedef struct ProcessFigures {
         uint32_t tasks;
 } ProcessFigures;
 
-/* Read now; zeros where nothing runs. */
+/* At most a quarter of a second old; zeros where nothing runs. */
 void manager_read_figures(Manager *manager, Process *process, ProcessFigures *ret);
 
 /* NoSuchProcess where the caller may not see it. */
