@@ -31,7 +31,7 @@ OUTPUT_TAIL_LINES = 60
 FUZZ_SECONDS = 300
 # What reads files, and targets, is fuzzed for a minute each in the full tier too.
 FUZZ_FULL = tuple(name for name in ('json', 'yaml', 'environment-file', 'saved-list', 'target', 'process-record', 'state-store',
-                                    'channel', 'ipc-message', 'notify-message', 'amp')
+                                    'channel', 'ipc-message', 'notify-message', 'amp', 'json-read')
                   if os.path.exists(os.path.join(TOP, 'tests', 'fuzz', f'fuzz-{name}.c')))
 FUZZ_FULL_SECONDS = 60
 

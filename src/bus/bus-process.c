@@ -239,9 +239,9 @@ static int write_signal_number(sd_bus_message *reply, const Process *process) {
 }
 
 static int write_status_text(sd_bus_message *reply, const Process *process) {
-        const char *told = process->trouble ? process->trouble : process->report.status;
+        const char *told = process->trouble ? process->trouble : self_report_text(&process->report);
 
-        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told ? told : "");
+        return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told);
 }
 
 static int write_false(sd_bus_message *reply, const Process *process) {

@@ -168,9 +168,3 @@ int ipc_message_scan(const char *text, size_t length, IpcMessage *ret, Error *er
         }
         return 0;
 }
-
-bool ipc_message_is_internal(const char *text, size_t length) {
-        IpcMessage message;
-
-        return ipc_message_scan(text, length, &message, NULL) < 0 || message.internal;
-}

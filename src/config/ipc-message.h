@@ -40,6 +40,3 @@ typedef struct IpcMessage {
 
 /* InvalidData: it is no JSON, or not UTF-8, or too deep. The spans point into the text. */
 int ipc_message_scan(const char *text, size_t length, IpcMessage *ret, Error *error);
-
-/* What a user must not send, since it would speak to Node itself; also what cannot be scanned. */
-bool ipc_message_is_internal(const char *text, size_t length);

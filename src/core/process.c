@@ -198,6 +198,12 @@ void process_set_status_text(Process *process, const char *text) {
         }
 }
 
+void process_set_phase(Process *process, SelfReportPhase phase) {
+        if (self_report_set_phase(&process->report, phase)) {
+                process->changes |= CHANGE_STATUS_TEXT;
+        }
+}
+
 void process_take_trouble(Process *process, char *text) {
         g_free(process->trouble);
         process->trouble = text;
@@ -205,7 +211,7 @@ void process_take_trouble(Process *process, char *text) {
 }
 
 void process_forget_report(Process *process) {
-        if (process->report.status || process->trouble) {
+        if (self_report_text(&process->report)[0] || process->trouble) {
                 process->changes |= CHANGE_STATUS_TEXT;
         }
         self_report_clear(&process->report);

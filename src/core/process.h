@@ -121,6 +121,7 @@ void process_take_reason(Process *process, char *reason);
 /* What it says of itself, and what is wrong with what it says (taken over). A new launch has said nothing.
  */
 void process_set_status_text(Process *process, const char *text);
+void process_set_phase(Process *process, SelfReportPhase phase);
 void process_take_trouble(Process *process, char *text);
 void process_forget_report(Process *process);
 

@@ -7,6 +7,12 @@
 #include <errno.h>
 #include <string.h>
 
+static const char *const phase_names[_SELF_REPORT_PHASE_MAX] = {
+        [SELF_REPORT_NO_PHASE] = "",
+        [SELF_REPORT_RELOADING] = "reloading",
+        [SELF_REPORT_STOPPING] = "stopping",
+};
+
 void self_report_init(SelfReport *report) {
         *report = (SelfReport){ 0 };
 }
@@ -20,7 +26,8 @@ void self_report_done(SelfReport *report) {
 }
 
 void self_report_clear(SelfReport *report) {
-        bool said = report->status || report->node_version || report->actions || report->options;
+        bool said = report->status || report->phase != SELF_REPORT_NO_PHASE || report->node_version ||
+                    report->actions || report->options;
         uint64_t version = report->version + said;
 
         self_report_done(report);
@@ -47,13 +54,34 @@ static char *make_line(const char *text) {
 bool self_report_set_status(SelfReport *report, const char *status) {
         g_autofree char *line = make_line(status);
 
-        if (strcmp(line, report->status ? report->status : "") == 0) {
+        bool was_of_phase = report->status_is_of_phase;
+
+        report->status_is_of_phase = report->phase != SELF_REPORT_NO_PHASE;
+        if (strcmp(line, report->status ? report->status : "") == 0 &&
+            report->status_is_of_phase == was_of_phase) {
                 return false;
         }
         g_free(report->status);
         report->status = g_steal_pointer(&line);
         report->version++;
         return true;
+}
+
+bool self_report_set_phase(SelfReport *report, SelfReportPhase phase) {
+        if (phase == report->phase) {
+                return false;
+        }
+        report->phase = phase;
+        report->status_is_of_phase = false;
+        report->version++;
+        return true;
+}
+
+const char *self_report_text(const SelfReport *report) {
+        const char *status = report->status ? report->status : "";
+        bool hidden = report->phase != SELF_REPORT_NO_PHASE && !report->status_is_of_phase;
+
+        return status[0] && !hidden ? status : phase_names[report->phase];
 }
 
 int self_report_set_node_version(SelfReport *report, const char *version) {
@@ -155,6 +183,10 @@ Value *self_report_to_value(const SelfReport *report) {
         if (report->status) {
                 value_set(map, "status", value_new_string(report->status));
         }
+        if (report->phase != SELF_REPORT_NO_PHASE) {
+                value_set(map, "phase", value_new_string(phase_names[report->phase]));
+                value_set(map, "status_is_of_phase", value_new_bool(report->status_is_of_phase));
+        }
         if (report->node_version) {
                 value_set(map, "node_version", value_new_string(report->node_version));
         }
@@ -167,6 +199,15 @@ Value *self_report_to_value(const SelfReport *report) {
         return map;
 }
 
+static SelfReportPhase phase_from_name(const char *name) {
+        SelfReportPhase phase = SELF_REPORT_NO_PHASE;
+
+        while (phase < _SELF_REPORT_PHASE_MAX && strcmp(phase_names[phase], name) != 0) {
+                phase++;
+        }
+        return phase < _SELF_REPORT_PHASE_MAX ? phase : SELF_REPORT_NO_PHASE;
+}
+
 static const Value *member_of_kind(const Value *map, const char *key, ValueKind kind) {
         const Value *member = map->kind == VALUE_MAP ? value_get(map, key) : NULL;
 
@@ -175,12 +216,19 @@ static const Value *member_of_kind(const Value *map, const char *key, ValueKind 
 
 void self_report_take_value(SelfReport *report, const Value *value) {
         const Value *status = member_of_kind(value, "status", VALUE_STRING);
+        const Value *phase = member_of_kind(value, "phase", VALUE_STRING);
+        const Value *of_phase = member_of_kind(value, "status_is_of_phase", VALUE_BOOL);
         const Value *version = member_of_kind(value, "node_version", VALUE_STRING);
         const Value *actions = member_of_kind(value, "actions", VALUE_ARRAY);
         const Value *options = member_of_kind(value, "options", VALUE_MAP);
 
         if (status) {
                 (void) self_report_set_status(report, status->string);
+        }
+        if (phase) {
+                (void) self_report_set_phase(report, phase_from_name(phase->string));
+                report->status_is_of_phase =
+                                report->phase != SELF_REPORT_NO_PHASE && of_phase && of_phase->boolean;
         }
         if (version) {
                 (void) self_report_set_node_version(report, version->string);

@@ -10,7 +10,7 @@ typedef enum OptionGroup {
         GROUP_JSON = 1 << 1,       /* --json */
         GROUP_CALL = 1 << 2,       /* --no-wait --timeout */
         GROUP_ATTRIBUTES = 1 << 3, /* the attributes of an app */
-        GROUP_START = 1 << 4,      /* --force */
+        GROUP_START = 1 << 4,      /* --force --no-daemon */
         GROUP_RESTART = 1 << 5,    /* --update-env */
         GROUP_LOGS = 1 << 6,
         GROUP_QUIET = 1 << 7,  /* --silent */

@@ -83,7 +83,8 @@ int change_end(Change *change) {
         } else if (!ctl->silent) {
                 print_done(change);
         }
-        if (status != EXIT_NO_DAEMON && (change->failed < change->tried || change->partial)) {
+        if (!change->no_list && status != EXIT_NO_DAEMON &&
+            (change->failed < change->tried || change->partial)) {
                 int printed = print_list(ctl);
                 status = status == EXIT_OK ? printed : status;
         }

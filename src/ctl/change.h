@@ -12,6 +12,7 @@ typedef struct Change {
         unsigned tried, failed;
         int status;   /* exit status of the last failure */
         bool partial; /* something was done in spite of a failure */
+        bool no_list; /* without the table */
 } Change;
 
 /* Add copies of the processes to an array. -ENOMEM. */

@@ -311,7 +311,8 @@ static int ctl_connect(Ctl *ctl, const Verb *verb) {
         if (verb->connect == CONNECT_NOT) {
                 return EXIT_OK;
         }
-        uint64_t flags = ctl->instance_flags | (verb->connect == CONNECT_SPAWN ? 0 : PM2_CONNECT_NO_SPAWN);
+        uint64_t flags = ctl->instance_flags | (verb->connect == CONNECT_SPAWN ? 0 : PM2_CONNECT_NO_SPAWN) |
+                         (ctl->no_daemon ? PM2_CONNECT_NO_DAEMON : 0);
         r = pm2_connect(ctl->client, flags);
         if (r < 0) {
                 (void) print_failure(ctl, r);
@@ -333,6 +334,7 @@ static int ctl_run_verb(const Verb *verb, const Arguments *arguments) {
         Ctl ctl = {
                 .silent = arguments_has(arguments, "silent"),
                 .instance_flags = arguments_want_system(arguments) ? PM2_CONNECT_SYSTEM : 0,
+                .no_daemon = arguments_has(arguments, "no-daemon"),
         };
         const char *json = arguments_get(arguments, "json");
 
@@ -348,6 +350,9 @@ static int ctl_run_verb(const Verb *verb, const Arguments *arguments) {
         if (json && json_mode_from_string(json, &ctl.json) < 0) {
                 g_autofree char *message = g_strdup_printf(_("unknown format --json=%s"), json);
                 return usage_error(verb->name, message);
+        }
+        if (ctl.no_daemon && ctl.instance_flags & PM2_CONNECT_SYSTEM) {
+                return usage_error(verb->name, _("--no-daemon: the pm2d of the system is nobody's own"));
         }
         ctl_probe_terminal(&ctl);
         status = ctl_connect(&ctl, verb);

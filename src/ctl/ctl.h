@@ -26,6 +26,7 @@ typedef enum JsonMode {
 typedef struct Ctl {
         pm2_client *client;      /* connected if the verb says so */
         uint64_t instance_flags; /* of pm2_connect(): which supervisor is meant */
+        bool no_daemon;          /* one that is started is ours alone */
         JsonMode json;
         bool silent;
         bool terminal; /* standard output is one */

@@ -221,6 +221,20 @@ int log_tail_start(LogTail *tail, unsigned lines) {
         return read_new(tail);
 }
 
+int log_tail_start_at(LogTail *tail, uint64_t offset) {
+        struct stat status;
+
+        int r = open_path(tail);
+        if (r <= 0) {
+                return r;
+        }
+        if (fstat(tail->fd, &status) < 0) {
+                return -errno;
+        }
+        tail->offset = offset <= (uint64_t) status.st_size ? (off_t) offset : 0;
+        return read_new(tail);
+}
+
 int log_tail_update(LogTail *tail) {
         int r = 0;
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Called for each line, without its newline; the text is not terminated and may hold any bytes. */
 typedef void (*LogLineHandler)(void *userdata, const char *line, size_t length);
@@ -17,6 +18,9 @@ void log_tail_free(LogTail *tail);
 /* Read the last lines of what is there. Returns 0 also if there is no file; -ENXIO: it is no regular file;
  * other errors of opening and reading. */
 int log_tail_start(LogTail *tail, unsigned lines);
+
+/* Read what is behind an offset, from the beginning if the file is shorter. The same errors. */
+int log_tail_start_at(LogTail *tail, uint64_t offset);
 
 /* Read what has come since. The same errors. */
 int log_tail_update(LogTail *tail);

@@ -94,8 +94,59 @@ static bool look(int inotify_fd, const GArray *all) {
         return any;
 }
 
-int log_watch(const GPtrArray *tails) {
+/* The longest time to wait, negative: any. */
+static int shorter(int a, int b) {
+        return a < 0 ? b : b < 0 ? a : MIN(a, b);
+}
+
+/* Of what is waited for beside the files. */
+static size_t add_more(const LogWatchMore *more, struct pollfd *fds) {
+        size_t n = more ? more->n_fds : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                fds[i] = (struct pollfd){ .fd = more->fds[i], .events = POLLIN };
+        }
+        return n;
+}
+
+static unsigned list_readable(const struct pollfd *fds, size_t n) {
+        unsigned readable = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                readable |= fds[i].revents ? 1U << i : 0;
+        }
+        return readable;
+}
+
+/* Wait once. Returns 1, 0 if nobody wants more, or a negative errno. */
+static int turn(int inotify_fd, const GArray *all, const LogWatchMore *more, int *timeout_msec) {
+        struct pollfd fds[2 + LOG_WATCH_FDS_MAX] = {
+                { .fd = inotify_fd, .events = POLLIN },
+                { .fd = STDOUT_FILENO, .events = 0 },
+        };
+        size_t n_more = add_more(more, fds + 2);
+
+        int r = poll(fds, 2 + n_more, *timeout_msec);
+        if (r < 0) {
+                return errno == EINTR ? 1 : -errno;
+        }
+        if (fds[1].revents & (POLLERR | POLLNVAL)) {
+                return 0;
+        }
+        if (fds[0].revents) {
+                r = handle_events(inotify_fd, all);
+                if (r < 0) {
+                        return r;
+                }
+        }
+        *timeout_msec = -1;
+        return !more || more->on_turn(more->userdata, list_readable(fds + 2, n_more), timeout_msec);
+}
+
+int log_watch(const GPtrArray *tails, const LogWatchMore *more) {
         _cleanup_close_ int inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        int wanted_msec = -1, r = 1;
+
         if (inotify_fd < 0) {
                 return -errno;
         }
@@ -104,27 +155,17 @@ int log_watch(const GPtrArray *tails) {
                 /* What was written between the first reading and the watch. */
                 (void) log_tail_update(g_ptr_array_index(tails, i));
         }
-        for (;;) {
+        if (more) {
+                r = more->on_turn(more->userdata, 0, &wanted_msec);
+        }
+        while (r > 0) {
                 bool some_unwatched = look(inotify_fd, all);
                 if (fflush(stdout) != 0) {
                         return 0;
                 }
-                struct pollfd fds[] = {
-                        { .fd = inotify_fd, .events = POLLIN },
-                        { .fd = STDOUT_FILENO, .events = 0 },
-                };
-                int r = poll(fds, G_N_ELEMENTS(fds), some_unwatched ? LOOK_INTERVAL_MSEC : -1);
-                if (r < 0 && errno != EINTR) {
-                        return -errno;
-                }
-                if (r > 0 && (fds[1].revents & (POLLERR | POLLNVAL))) {
-                        return 0;
-                }
-                if (r > 0 && fds[0].revents) {
-                        r = handle_events(inotify_fd, all);
-                        if (r < 0) {
-                                return r;
-                        }
-                }
+                int timeout_msec = shorter(wanted_msec, some_unwatched ? LOOK_INTERVAL_MSEC : -1);
+                r = turn(inotify_fd, all, more, &timeout_msec);
+                wanted_msec = timeout_msec;
         }
+        return r;
 }

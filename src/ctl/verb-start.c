@@ -4,6 +4,7 @@
 
 #include "attributes.h"
 #include "document.h"
+#include "foreground.h"
 #include "i18n.h"
 #include "output.h"
 
@@ -60,13 +61,9 @@ static int prepare(Start *start, char **ret_message) {
         return r < 0 || !scripts ? r : prepare_scripts(start, ret_message);
 }
 
-static int run(Start *start, Ctl *ctl) {
+static void start_all(Start *start) {
         bool go_on = true;
 
-        int r = change_begin(&start->change, ctl, N_("started"));
-        if (r < 0) {
-                return change_refuse(r, NULL);
-        }
         for (guint i = 0; go_on && i < start->arguments->positional->len; i++) {
                 const char *script = g_ptr_array_index(start->arguments->positional, i);
                 go_on = document_is_meant(script) ? document_start(&start->change,
@@ -75,7 +72,34 @@ static int run(Start *start, Ctl *ctl) {
                                                                    start->document_options)
                                                   : start_script(start, script);
         }
+}
+
+static int run(Start *start, Ctl *ctl) {
+        int r = change_begin(&start->change, ctl, N_("started"));
+        if (r < 0) {
+                return change_refuse(r, NULL);
+        }
+        start_all(start);
         return change_end(&start->change);
+}
+
+/* --no-daemon: stay, and end what was started with us, all of it if one could not be. */
+static int run_in_foreground(Start *start, Ctl *ctl) {
+        Foreground foreground;
+
+        int r = change_begin(&start->change, ctl, N_("started"));
+        if (r < 0) {
+                return change_refuse(r, NULL);
+        }
+        start->change.no_list = true;
+        foreground_init(&foreground, ctl, start->arguments);
+        start_all(start);
+        foreground_add(&foreground, start->change.processes);
+        int status = change_end(&start->change);
+        if (status == EXIT_OK) {
+                status = foreground_follow(&foreground);
+        }
+        return foreground_end(&foreground, status);
 }
 
 int verb_start(Ctl *ctl, const Arguments *arguments) {
@@ -83,7 +107,10 @@ int verb_start(Ctl *ctl, const Arguments *arguments) {
         char *message = NULL;
 
         int r = prepare(&start, &message);
-        int status = r < 0 ? change_refuse(r, message) : run(&start, ctl);
+        bool foreground = arguments_has(arguments, "no-daemon");
+        int status = r < 0        ? change_refuse(r, message)
+                     : foreground ? run_in_foreground(&start, ctl)
+                                  : run(&start, ctl);
         (void) pm2_options_free(start.script_options);
         (void) pm2_options_free(start.document_options);
         return status;

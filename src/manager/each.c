@@ -6,6 +6,19 @@
 #include "core/target.h"
 #include "manager/manager-internal.h"
 
+#include <inttypes.h>
+
+int manager_refuse_state(const Process *process, ErrorCode code, const char *why, Error *error) {
+        return error_set(
+                        error,
+                        code,
+                        "process %" PRIu32 " '%s' is %s: %s",
+                        process->id,
+                        process->config->name,
+                        process_state_to_status(process->state),
+                        why);
+}
+
 Operation *manager_expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes) {
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
 

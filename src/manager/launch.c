@@ -8,6 +8,7 @@
 #include "basic/macro.h"
 #include "core/file-names.h"
 #include "manager/launch-files.h"
+#include "manager/main-process.h"
 #include "manager/manager-state.h"
 #include "manager/messages.h"
 #include "manager/notify.h"
@@ -18,16 +19,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 static int on_result_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         lifecycle_on_report(userdata);
         return 0;
-}
-
-static void on_child_exit(void *userdata, int code, int status) {
-        lifecycle_on_main_exit(userdata, code, status);
 }
 
 static void on_group_empty(void *userdata) {
@@ -218,8 +214,7 @@ static int make_talking_child(ProcessHandle *handle) {
 }
 
 static int watch_child(ProcessHandle *handle) {
-        int r = child_watch_new(
-                        handle->manager->event, handle->child.pidfd, on_child_exit, handle, &handle->watch);
+        int r = main_process_watch(handle, handle->child.pid, handle->child.pidfd);
         if (r >= 0) {
                 handle->main_alive = true;
                 r =
@@ -415,52 +410,11 @@ int launch_read_report(ProcessHandle *handle) {
         }
 }
 
-/* After a re-exec it is our child still; after a crash it is another's. */
-static int watch_adopted(ProcessHandle *handle, pid_t pid, int pidfd) {
-        ProcStat stat;
-        bool own = proc_stat_read(pid, &stat) >= 0 && stat.parent == getpid();
-
-        return own ? child_watch_new(handle->manager->event, pidfd, on_child_exit, handle, &handle->watch)
-                   : child_watch_new_adopted(
-                                     handle->manager->event, pidfd, on_child_exit, handle, &handle->watch);
-}
-
-/* Whether a process is the one of a record: its cgroup tells or, where there are none, its environment. */
-static bool is_of_record(pid_t pid, const ProcessRecord *record) {
-        g_autofree char *path = NULL;
-        g_autofree char *marker = g_strdup_printf(ISOLATION_MARKER "=%s", record->unique_id);
-
-        if (!record->control_group[0]) {
-                return proc_has_variable(pid, marker);
-        }
-        return proc_cgroup_path(pid, &path) >= 0 && g_str_has_prefix(path, record->control_group) &&
-               (path[strlen(record->control_group)] == '/' || !path[strlen(record->control_group)]);
-}
-
-/* Nobody kept a pidfd. The pid is looked at while a pidfd holds it: if that is alive afterwards, it is of
- * what was seen. */
-static int find_main(const ProcessRecord *record) {
-        _cleanup_close_ int pidfd = record->pid > 0 ? pidfd_open(record->pid, 0) : -EBADF;
-
-        ProcStat stat;
-
-        if (pidfd < 0 || proc_stat_read(record->pid, &stat) < 0 || stat.zombie ||
-            !is_of_record(record->pid, record)) {
-                return -ESRCH; /* or nobody's any more: a zombie is no more than its parent's */
-        }
-        /* no fault point: signal 0 is a question */
-        int r = RET_NERRNO(pidfd_send_signal(pidfd, 0, NULL, 0));
-        if (r < 0) {
-                return r;
-        }
-        return steal_fd(&pidfd);
-}
-
 void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd) {
         Process *process = handle->process;
         IsolationGroupSpec spec = group_spec(handle);
         if (pidfd < 0) {
-                pidfd = find_main(record);
+                pidfd = main_process_find(record);
         }
         pid_t pid = pidfd >= 0 ? proc_pid_of_pidfd(pidfd) : 0;
         if (pid <= 0) {
@@ -477,7 +431,7 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
                 (void) isolation_group_adopt(handle->manager->isolation, &spec, &adoption, &handle->group);
         }
         process_set_frozen(process, handle->group && isolation_group_is_frozen(handle->group));
-        if (pidfd >= 0 && watch_adopted(handle, pid, pidfd) >= 0) {
+        if (pidfd >= 0 && main_process_watch(handle, pid, pidfd) >= 0) {
                 handle->child.pidfd = pidfd;
                 handle->child.pid = pid;
                 handle->main_alive = true;
@@ -488,10 +442,7 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
         process_set_pid(process, 0);
         /* Its exit was not seen by anybody: it is one, of unknown status. */
         handle->child.pid = record->pid;
-        handle->main_alive =
-                        record->launched && record->pid > 0 &&
-                        child_watch_new_gone(
-                                        handle->manager->event, on_child_exit, handle, &handle->watch) >= 0;
+        handle->main_alive = record->launched && record->pid > 0 && main_process_watch_gone(handle) >= 0;
 }
 
 void launch_end_child(ProcessHandle *handle) {
@@ -501,7 +452,7 @@ void launch_end_child(ProcessHandle *handle) {
         if (handle->main_alive && handle->group) {
                 isolation_group_main_exited(handle->group);
         }
-        handle->main_alive = false;
+        handle->main_alive = handle->main_reaped = false;
         messages_close(handle);
         notify_close(handle);
         if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
@@ -512,4 +463,5 @@ void launch_end_child(ProcessHandle *handle) {
         }
         gated_child_done(&handle->child);
         process_set_pid(handle->process, 0);
+        process_set_phase(handle->process, SELF_REPORT_NO_PHASE);
 }

@@ -417,7 +417,11 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                 on_executed_and_invalidate(handle); /* nothing is removed by that */
         }
         messages_hear_out(handle);
+        handle->main_reaped = true;
         notify_hear_out(handle);
+        if (!handle->main_reaped) {
+                return; /* it had named another, which goes on */
+        }
         if (handle->presumed && code == CLD_EXITED && status == EXEC_GATE_CLOSED_STATUS) {
                 begin_again(handle);
         }

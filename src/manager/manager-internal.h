@@ -10,6 +10,7 @@
 #include "platform/fd-store.h"
 #include "platform/isolation.h"
 #include "platform/notify-socket.h"
+#include "platform/reexec.h"
 #include "platform/spawn.h"
 #include "platform/state-store.h"
 #include "platform/user-info.h"
@@ -73,12 +74,15 @@ typedef struct ProcessHandle {
         GatedChild child;
         ChildWatch *watch;
         sd_event_source *result_source;
-        bool main_alive; /* the child is not reaped */
-        bool executing;  /* it said so, right before execve() */
-        bool launched;   /* execve() of the main program succeeded */
-        bool said_ready; /* of this launch */
-        bool got_ready;  /* it was online in this launch */
-        bool presumed;   /* so it seems: it was adopted on its way there */
+        bool main_alive;            /* the child is not reaped */
+        bool main_reaped;           /* its end is being handled: see main_process_follow() */
+        uint64_t main_changes_usec; /* since when they are counted */
+        unsigned main_changes;      /* by MAINPID= */
+        bool executing;             /* it said so, right before execve() */
+        bool launched;              /* execve() of the main program succeeded */
+        bool said_ready;            /* of this launch */
+        bool got_ready;             /* it was online in this launch */
+        bool presumed;              /* so it seems: it was adopted on its way there */
         Error launch_error;
         uint64_t exited_boottime_usec; /* when the main program ended */
 
@@ -149,6 +153,7 @@ struct Manager {
         sd_event_source *instances_source;    /* likewise */
         bool instances_due;                   /* it will look at how many processes each app has */
         struct SystemSamples *system_samples; /* figures of the machine, NULL: nobody has asked */
+        GPtrArray *former_mains;              /* see main-process.c; NULL: none yet */
         GPtrArray *kill_operations;           /* of Operation, answered at the end */
 };
 
@@ -211,6 +216,8 @@ int manager_submit(
                 Error *error);
 
 /* each.c */
+/* "process 3 'api' is stopped: why": what it is in is the reason. Returns -ECANCELED. */
+int manager_refuse_state(const Process *process, ErrorCode code, const char *why, Error *error);
 /* An operation that waits for all of them; to be sealed. */
 Operation *manager_expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes);
 /* Do one thing, at once, to each process of a target. The options of the call are those of any call alone.

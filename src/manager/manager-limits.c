@@ -202,13 +202,8 @@ static void freeze_one(Process *process, const ManagerCall *call, const void *wh
         const ProcessHandle *handle = process->handle;
 
         if (process->state != PROCESS_ONLINE) {
-                (void) error_set(
-                                error,
-                                ERROR_NOT_ONLINE,
-                                "process %" PRIu32 " '%s' is %s: there is nothing to freeze or thaw",
-                                process->id,
-                                process->config->name,
-                                process_state_to_status(process->state));
+                (void) manager_refuse_state(
+                                process, ERROR_NOT_ONLINE, "there is nothing to freeze or thaw", error);
                 return;
         }
         int r = handle->group ? isolation_group_freeze(handle->group, freeze) : -EOPNOTSUPP;

@@ -8,6 +8,7 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "manager/main-process.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 
@@ -53,6 +54,7 @@ Handover *manager_reexec_hand_over(Manager *manager) {
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
                 manager_state_add_fds_of(registry_at(manager->registry, i)->handle, handover);
         }
+        main_process_leave_former(manager, handover);
         return handover;
 }
 

@@ -6,6 +6,7 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "manager/main-process.h"
 #include "manager/messages.h"
 #include "manager/notify.h"
 #include "manager/process-record.h"
@@ -252,8 +253,7 @@ static bool renew_blobs(ManagerState *state, ProcessHandle *handle, SavedBlobs *
         return true;
 }
 
-/* The same for the history, which changes by itself. *ret_old: to be dropped afterwards, length 0: nothing.
- */
+/* The same for the history, which changes by itself. *ret_old: to be dropped afterwards, or of length 0. */
 static void renew_history(ManagerState *state, ProcessHandle *handle, StateBlob *ret_old) {
         const History *history = handle->process->history;
         StateBlob fresh;
@@ -478,7 +478,12 @@ void manager_state_forget(ProcessHandle *handle) {
         }
 }
 
+int manager_state_take(const ManagerState *state, const char *name) {
+        return fd_store_take(state->fds, name);
+}
+
 void manager_state_keep_pidfd(ProcessHandle *handle) {
+        drop_kept(handle, 'p', &handle->pidfd_kept); /* removing goes by the name */
         keep(handle, 'p', handle->child.pidfd, &handle->pidfd_kept);
 }
 
@@ -613,15 +618,11 @@ static void claim_blobs(StateStore *store, const ProcessRecord *record) {
         }
 }
 
-static void drop_claimed_blobs(StateStore *store, const ProcessRecord *record) {
-        state_store_drop_blob(store, &record->config);
-        state_store_drop_blob(store, &record->plan);
-        if (record->history.length > 0) {
-                state_store_drop_blob(store, &record->history);
-        }
-        if (record->report.length > 0) {
-                state_store_drop_blob(store, &record->report);
-        }
+static void drop_claimed_blobs(ManagerState *state, const ProcessRecord *record) {
+        drop_one(state, &record->config);
+        drop_one(state, &record->plan);
+        drop_one(state, &record->history);
+        drop_one(state, &record->report);
         /* The environment may be another's too. */
 }
 
@@ -688,6 +689,7 @@ void manager_state_restore(Manager *manager) {
         if (!state->restored) {
                 return;
         }
+        main_process_take_former_over(manager);
         manager->generation = MAX(manager->generation, state->own.generation);
         state->own.handed_over = false;
         uint32_t next_id = state->own.next_id; /* each save below writes its own */
@@ -697,7 +699,7 @@ void manager_state_restore(Manager *manager) {
                 ProcessHandle *handle = rebuild(manager, loaded);
                 if (!handle) {
                         state_store_clear(state->store, loaded->slot);
-                        drop_claimed_blobs(state->store, &loaded->record);
+                        drop_claimed_blobs(state, &loaded->record);
                         continue;
                 }
                 lifecycle_adopt(handle, &loaded->record, take_pidfd(handle, &loaded->record));

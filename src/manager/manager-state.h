@@ -44,8 +44,11 @@ void manager_state_set_loading(Manager *manager, bool loading);
 void manager_state_save(ProcessHandle *handle);
 void manager_state_forget(ProcessHandle *handle);
 
-/* Keep the pidfd of a new main process. It is dropped once its end is written down: until then a successor
- * learns of it by the pidfd. */
+/* A fd that was handed over under a name of its own, given out once; negative: none. */
+int manager_state_take(const ManagerState *state, const char *name);
+
+/* Keep the pidfd of a new main process, in place of the one before it. It is dropped once its end is written
+ * down: until then a successor learns of it by the pidfd. */
 void manager_state_keep_pidfd(ProcessHandle *handle);
 
 /* The buffers of all channels. */

@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "core/start-backoff.h"
+#include "manager/main-process.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/notify.h"
@@ -159,6 +160,7 @@ void manager_free(Manager *manager) {
         for (size_t i = 0; manager->registry && i < registry_count(manager->registry); i++) {
                 process_handle_free(registry_at(manager->registry, i)->handle);
         }
+        main_process_free_former(manager);
         notify_end();
         registry_free(manager->registry);
         isolation_free(manager->isolation);

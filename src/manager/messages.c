@@ -231,13 +231,7 @@ int messages_check(const ProcessHandle *handle, Error *error) {
         const Process *process = handle->process;
 
         if (!handle->main_alive || !handle->launched) {
-                return error_set(
-                                error,
-                                ERROR_NOT_ONLINE,
-                                "process %" PRIu32 " '%s' is %s: it can be told nothing",
-                                process->id,
-                                process->config->name,
-                                process_state_to_status(process->state));
+                return manager_refuse_state(process, ERROR_NOT_ONLINE, "it can be told nothing", error);
         }
         if (!handle->channel) {
                 return error_set(

@@ -4,9 +4,11 @@
 
 #include "basic/fd-util.h"
 #include "basic/log.h"
+#include "basic/macro.h"
 #include "basic/time-util.h"
 #include "core/notify-message.h"
 #include "core/value-text.h"
+#include "manager/main-process.h"
 #include "manager/manager-state.h"
 #include "manager/readiness.h"
 #include "platform/notify-discard.h"
@@ -163,6 +165,45 @@ static void take_watchdog_and_invalidate(ProcessHandle *handle, const NotifyMess
         }
 }
 
+/* What it is at, and its status: of the two of one message the status counts. */
+static void take_text(ProcessHandle *handle, const NotifyMessage *message) {
+        static const struct {
+                NotifyKey key;
+                SelfReportPhase phase;
+        } phases[] = {
+                { NOTIFY_READY, SELF_REPORT_NO_PHASE },
+                { NOTIFY_RELOADING, SELF_REPORT_RELOADING },
+                { NOTIFY_STOPPING, SELF_REPORT_STOPPING },
+        };
+        Process *process = handle->process;
+        uint64_t before = process->report.version;
+
+        for (size_t i = 0; i < ELEMENTS(phases); i++) {
+                if (notify_message_has(message, phases[i].key)) {
+                        process_set_phase(process, phases[i].phase);
+                }
+        }
+        if (notify_message_has(message, NOTIFY_STATUS)) {
+                process_set_status_text(process, message->status);
+        }
+        if (process->report.version != before) {
+                manager_state_save(handle);
+                manager_notify_changes(handle->manager, process);
+        }
+}
+
+static void follow_main(ProcessHandle *handle, const NotifyMessage *message) {
+        bool has_id = notify_message_has(message, NOTIFY_MAIN_PIDFD_ID);
+        const char *why =
+                        main_process_follow(handle, message->main_pid, has_id ? message->main_pidfd_id : 0);
+
+        if (why) {
+                g_autofree char *what = g_strdup_printf(
+                                "MAINPID=%" PRId32 " was refused: %s", message->main_pid, why);
+                refuse(handle, what);
+        }
+}
+
 static void on_message(void *userdata, const char *text, size_t length, const NotifySender *sender) {
         ProcessHandle *handle = userdata;
         Process *process = handle->process;
@@ -172,17 +213,16 @@ static void on_message(void *userdata, const char *text, size_t length, const No
                 refuse(handle, "a message of a foreign process was refused");
                 return;
         }
-        int r = notify_message_parse(text, length, &message);
+        int r = text ? notify_message_parse(text, length, &message) : -EMSGSIZE;
         if (r < 0) {
-                refuse(handle, "a message was no text");
+                refuse(handle, r == -EMSGSIZE ? "a message was too long" : "a message was no text");
                 return;
         }
         tell_wrong_values(handle, &message);
-        if (notify_message_has(&message, NOTIFY_STATUS)) {
-                process_set_status_text(process, message.status);
-                manager_state_save(handle);
-                manager_notify_changes(handle->manager, process);
+        if (notify_message_has(&message, NOTIFY_MAIN_PID)) {
+                follow_main(handle, &message);
         }
+        take_text(handle, &message);
         if (notify_message_has(&message, NOTIFY_EXTEND_TIMEOUT_USEC)) {
                 lifecycle_extend_timeout(handle, MIN(message.extend_timeout_usec, EXTENSION_MAX_USEC));
         }

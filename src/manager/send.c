@@ -41,14 +41,11 @@ static void send_signal(Process *process, const ManagerCall *call, const void *w
                 remember_signal(process, call, signal_to_name(number));
                 return;
         }
-        (void) error_set(
-                        error,
+        (void) manager_refuse_state(
+                        process,
                         r == -ESRCH ? ERROR_NOT_ONLINE : ERROR_ACCESS_DENIED,
-                        "process %" PRIu32 " '%s' is %s: %s",
-                        process->id,
-                        process->config->name,
-                        process_state_to_status(process->state),
-                        r == -ESRCH ? "there is nothing to send a signal to" : g_strerror(-r));
+                        r == -ESRCH ? "there is nothing to send a signal to" : g_strerror(-r),
+                        error);
 }
 
 int manager_send_signal(
@@ -178,15 +175,5 @@ int manager_send_line(Manager *manager, const Caller *caller, uint32_t id, const
         r = handle->launched && handle->main_alive
                             ? stdin_line_write(handle->child.pid, handle->child.pidfd, line, strlen(line))
                             : -ESRCH;
-        if (r < 0) {
-                return error_set(
-                                error,
-                                line_error(r),
-                                "process %" PRIu32 " '%s' is %s: %s",
-                                process->id,
-                                process->config->name,
-                                process_state_to_status(process->state),
-                                line_error_text(r));
-        }
-        return 0;
+        return r < 0 ? manager_refuse_state(process, line_error(r), line_error_text(r), error) : 0;
 }

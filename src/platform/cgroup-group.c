@@ -276,6 +276,13 @@ void cgroup_group_main_exited(IsolationGroup *base) {
         ((CgroupGroup *) base)->main_pid = 0;
 }
 
+void cgroup_group_set_main(IsolationGroup *base, pid_t pid, int pidfd) {
+        CgroupGroup *group = (CgroupGroup *) base;
+
+        group->main_pid = pid;
+        group->main_statm_fd = close_fd(group->main_statm_fd);
+}
+
 /* "oom_kill" of memory.events (kernel: admin-guide/cgroup-v2.rst) counts what the kernel ended in the folder
  * and below, whosever limit it was. */
 uint64_t cgroup_group_take_oom_kills(IsolationGroup *base) {
@@ -438,7 +445,7 @@ int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret) {
 bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid) {
         g_autofree char *where = NULL;
 
-        return proc_cgroup_path(pid, &where) >= 0 && strcmp(where, base->path) == 0;
+        return proc_cgroup_path(pid, &where) >= 0 && cgroup_path_is_within(where, base->path);
 }
 
 void cgroup_group_release(IsolationGroup *base) {

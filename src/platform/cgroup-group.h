@@ -59,6 +59,7 @@ void cgroup_group_done(CgroupGroup *group);
 /* Parts of IsolationOps. */
 int cgroup_group_birth_fd(const IsolationGroup *base);
 void cgroup_group_main_exited(IsolationGroup *base);
+void cgroup_group_set_main(IsolationGroup *base, pid_t pid, int pidfd);
 uint64_t cgroup_group_take_oom_kills(IsolationGroup *base);
 bool cgroup_group_is_empty(IsolationGroup *base);
 void cgroup_group_signal(IsolationGroup *base, int number);

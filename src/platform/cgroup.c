@@ -15,6 +15,9 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+/* What the kernel writes behind the path of a zombie whose cgroup was removed. */
+#define REMOVED_MARK " (deleted)"
+
 enum {
         SIGNAL_ROUNDS_MAX = 16,
 };
@@ -74,6 +77,13 @@ char **cgroup_list_controllers(void) {
         }
         g_strchomp(text);
         return text[0] ? g_strsplit(text, " ", -1) : g_new0(char *, 1);
+}
+
+bool cgroup_path_is_within(const char *path, const char *group) {
+        size_t length = strlen(group);
+
+        return length > 0 && strncmp(path, group, length) == 0 &&
+               (path[length] == '\0' || path[length] == '/' || strcmp(path + length, REMOVED_MARK) == 0);
 }
 
 bool cgroup_is_populated(int folder_fd) {

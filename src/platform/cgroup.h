@@ -28,6 +28,10 @@ int cgroup_read_keyed(int fd, const char *key, uint64_t *ret);
 /* The number that a file holds. */
 int cgroup_read_number(int fd, uint64_t *ret);
 
+/* Whether the cgroup of a process, as proc_cgroup_path() gives it, is that of a group or below: an app may
+ * have cgroups of its own below the one that it was given. group "": false. */
+bool cgroup_path_is_within(const char *path, const char *group);
+
 /* Send a signal to each process in it, those included that appear meanwhile. A pid is signalled only while
  * its pidfd is open and the process is seen in this cgroup. */
 void cgroup_signal(int folder_fd, const char *path, int number);

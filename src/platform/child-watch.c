@@ -70,6 +70,13 @@ int child_watch_new(sd_event *event, int pidfd, ChildExitHandler handler, void *
         return 0;
 }
 
+static void end_adopted(ChildWatch *watch, int code, int status) {
+        watch->source = sd_event_source_disable_unref(watch->source);
+        watch->reaped_source = sd_event_source_disable_unref(watch->reaped_source);
+        watch->timer = sd_event_source_disable_unref(watch->timer);
+        watch->handler(watch->userdata, code, status);
+}
+
 /* The status can be read once the process has been reaped, by whom ever. */
 static void report_adopted(ChildWatch *watch) {
         struct pidfd_exit_info info = { .mask = PIDFD_EXIT_INFO_MASK };
@@ -80,10 +87,20 @@ static void report_adopted(ChildWatch *watch) {
                 code = exited ? CLD_EXITED : CLD_KILLED;
                 status = exited ? WEXITSTATUS(info.exit_code) : WTERMSIG(info.exit_code);
         }
-        watch->source = sd_event_source_disable_unref(watch->source);
-        watch->reaped_source = sd_event_source_disable_unref(watch->reaped_source);
-        watch->timer = sd_event_source_disable_unref(watch->timer);
-        watch->handler(watch->userdata, code, status);
+        end_adopted(watch, code, status);
+}
+
+/* Its parent may have ended and left it to us (PR_SET_CHILD_SUBREAPER): then nobody else reaps it. */
+static bool reap_inherited(ChildWatch *watch) {
+        siginfo_t info = { 0 };
+        int r = RET_NERRNO(CHANGE(
+                        "inherited-reap", waitid(P_PIDFD, (id_t) watch->pidfd, &info, WEXITED | WNOHANG)));
+
+        if (r < 0 || info.si_pid == 0) {
+                return false;
+        }
+        end_adopted(watch, info.si_code, info.si_status);
+        return true;
 }
 
 static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -92,7 +109,9 @@ static int on_reaped(sd_event_source *source, int fd, uint32_t revents, void *us
 }
 
 static int on_reap_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
-        report_adopted(userdata);
+        if (!reap_inherited(userdata)) {
+                report_adopted(userdata);
+        }
         return 0;
 }
 
@@ -101,6 +120,9 @@ static int on_zombie(sd_event_source *source, int fd, uint32_t revents, void *us
 
         if (revents & EPOLLHUP) {
                 report_adopted(watch);
+                return 0;
+        }
+        if (reap_inherited(watch)) {
                 return 0;
         }
         return sd_event_add_time_relative(

@@ -12,8 +12,9 @@ typedef struct ChildWatch ChildWatch;
 /* Watch a child by its pidfd, which the watch borrows. The handler is called once, from the loop. */
 int child_watch_new(sd_event *event, int pidfd, ChildExitHandler handler, void *userdata, ChildWatch **ret);
 
-/* The same for a process that is not our child (any more): somebody else reaps it. The exit status comes
- * from PIDFD_GET_INFO where the kernel has it (Linux 6.15); code 0 says that it is not known. */
+/* The same for a process that is not our child (any more): somebody else reaps it, unless it has become our
+ * child by then. The exit status comes from PIDFD_GET_INFO where the kernel has it (Linux 6.15); code 0 says
+ * that it is not known. */
 int child_watch_new_adopted(
                 sd_event *event, int pidfd, ChildExitHandler handler, void *userdata, ChildWatch **ret);
 

@@ -113,6 +113,14 @@ static int cgroup_place(IsolationGroup *base, pid_t pid, int pidfd) {
         return 1;
 }
 
+static void cgroup_set_main(IsolationGroup *base, pid_t pid, int pidfd) {
+        Orphans *orphans = ((CgroupIsolation *) base->isolation)->orphans;
+
+        orphans_remove_known(orphans, ((const CgroupGroup *) base)->main_pid);
+        orphans_add_known(orphans, pid);
+        cgroup_group_set_main(base, pid, pidfd);
+}
+
 static void cgroup_main_exited(IsolationGroup *base) {
         orphans_remove_known(
                         ((CgroupIsolation *) base->isolation)->orphans,
@@ -134,6 +142,7 @@ static const IsolationOps cgroup_ops = {
         .birth_fd = cgroup_group_birth_fd,
         .place = cgroup_place,
         .main_exited = cgroup_main_exited,
+        .set_main = cgroup_set_main,
         .take_oom_kills = cgroup_group_take_oom_kills,
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,

@@ -18,6 +18,7 @@ typedef struct IsolationOps {
         int (*birth_fd)(const IsolationGroup *group);
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);
+        void (*set_main)(IsolationGroup *group, pid_t pid, int pidfd);
         uint64_t (*take_oom_kills)(IsolationGroup *group); /* NULL: it cannot know */
         bool (*is_empty)(IsolationGroup *group);
         void (*signal)(IsolationGroup *group, int number);

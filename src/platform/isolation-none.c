@@ -30,8 +30,10 @@ typedef struct NoneGroup {
         IsolationGroup base;
         NoneIsolation *isolation; /* weak */
         char *marker;             /* NAME=value */
-        pid_t session;            /* the pid that the main process has or had */
-        int main_pidfd;           /* borrowed; negative once it has been reaped */
+        pid_t session;  /* of the main process, so that nobody else gets the number; 0: not placed */
+        pid_t main_pid; /* that it has or had */
+        int main_pidfd; /* borrowed; negative once it has been reaped */
+        bool followed;  /* it is not the one that was started: it may have a parent here */
         bool killed;
         bool adopted; /* its main process is another's child, and so are those that lose their parent */
 } NoneGroup;
@@ -40,7 +42,7 @@ static bool is_stranger_of(const NoneGroup *group, pid_t pid) {
         ProcStat stat;
 
         if (group->adopted) { /* the number of its session may be another's by now */
-                return pid != group->session && proc_has_variable(pid, group->marker);
+                return pid != group->main_pid && proc_has_variable(pid, group->marker);
         }
         return !orphans_is_known(group->isolation->orphans, pid) && proc_stat_read(pid, &stat) == 0 &&
                !stat.zombie && (stat.session == group->session || proc_has_variable(pid, group->marker));
@@ -64,7 +66,7 @@ static GArray *list_members(const NoneGroup *group) {
         g_autoptr(GArray) own = g_array_new(FALSE, FALSE, sizeof(pid_t));
 
         if (group->main_pidfd >= 0) {
-                g_array_append_val(members, group->session);
+                g_array_append_val(members, group->main_pid);
         }
         if (group->adopted) {
                 proc_list_all(own);
@@ -80,7 +82,7 @@ static GArray *list_members(const NoneGroup *group) {
         for (guint i = 0; i < members->len; i++) {
                 proc_list_children(g_array_index(members, pid_t, i), members);
         }
-        if (group->adopted) { /* some were found by their marker and by their parent */
+        if (group->adopted || group->followed) { /* some were found by their marker and by their parent */
                 drop_doubles(members);
         }
         return members;
@@ -99,7 +101,7 @@ static void signal_member(const NoneGroup *group, const GArray *members, pid_t p
         _cleanup_close_ int pidfd = -EBADF;
         ProcStat stat;
 
-        if (group->main_pidfd >= 0 && pid == group->session) {
+        if (group->main_pidfd >= 0 && pid == group->main_pid) {
                 (void) CHANGE("adopted-signal", pidfd_send_signal(group->main_pidfd, number, NULL, 0));
                 return;
         }
@@ -194,7 +196,7 @@ static int none_adopt(
         group->adopted = true;
         if (adoption->main_pid > 0) {
                 orphans_add_known(group->isolation->orphans, adoption->main_pid);
-                group->session = adoption->main_pid;
+                group->session = group->main_pid = adoption->main_pid;
                 group->main_pidfd = adoption->main_pidfd;
                 ProcStat stat;
                 group->adopted = proc_stat_read(adoption->main_pid, &stat) < 0 || stat.parent != getpid();
@@ -210,16 +212,32 @@ static int none_place(IsolationGroup *base, pid_t pid, int pidfd) {
         NoneGroup *group = (NoneGroup *) base;
 
         orphans_add_known(group->isolation->orphans, pid);
-        group->session = pid;
+        group->session = group->main_pid = pid;
         group->main_pidfd = pidfd;
         return 1;
+}
+
+/* Who was it before is a stranger from now on, if it is our child: it has the marker, and is reaped as they
+ * are. */
+static void none_set_main(IsolationGroup *base, pid_t pid, int pidfd) {
+        NoneGroup *group = (NoneGroup *) base;
+        ProcStat stat;
+
+        if (proc_stat_read(pid, &stat) == 0) {
+                group->session = stat.session;
+        }
+        orphans_remove_known(group->isolation->orphans, group->main_pid);
+        orphans_add_known(group->isolation->orphans, pid);
+        group->main_pid = pid;
+        group->main_pidfd = pidfd;
+        group->followed = true;
 }
 
 static void none_main_exited(IsolationGroup *base) {
         NoneGroup *group = (NoneGroup *) base;
 
         group->main_pidfd = -EBADF;
-        orphans_remove_known(group->isolation->orphans, group->session);
+        orphans_remove_known(group->isolation->orphans, group->main_pid);
 }
 
 static int none_read_stat(IsolationGroup *base, IsolationStat *ret) {
@@ -275,6 +293,7 @@ static const IsolationOps none_ops = {
         .birth_fd = none_birth_fd,
         .place = none_place,
         .main_exited = none_main_exited,
+        .set_main = none_set_main,
         .is_empty = none_is_empty,
         .signal = none_group_signal,
         .kill = none_group_kill,

@@ -351,6 +351,7 @@ static const IsolationOps scope_ops = {
         .birth_fd = cgroup_group_birth_fd,
         .place = scope_place,
         .main_exited = cgroup_group_main_exited,
+        .set_main = cgroup_group_set_main,
         .take_oom_kills = cgroup_group_take_oom_kills,
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,

@@ -105,6 +105,10 @@ int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd) {
         return group->isolation->ops->place(group, pid, pidfd);
 }
 
+void isolation_group_set_main(IsolationGroup *group, pid_t pid, int pidfd) {
+        group->isolation->ops->set_main(group, pid, pidfd);
+}
+
 void isolation_group_main_exited(IsolationGroup *group) {
         group->isolation->ops->main_exited(group);
 }

@@ -102,6 +102,10 @@ int isolation_group_birth_fd(const IsolationGroup *group);
  * on_placed will tell. */
 int isolation_group_place(IsolationGroup *group, pid_t pid, int pidfd);
 
+/* Another process of the group is its main process from now on; pidfd is borrowed. The one before it, which
+ * may have been reaped, is one like all others. */
+void isolation_group_set_main(IsolationGroup *group, pid_t pid, int pidfd);
+
 /* The main process has been reaped. */
 void isolation_group_main_exited(IsolationGroup *group);
 
@@ -139,6 +143,7 @@ int isolation_group_freeze(IsolationGroup *group, bool freeze);
 bool isolation_group_is_frozen(const IsolationGroup *group);
 
 int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret);
+/* Whether a process is seen in it, zombies perhaps too. */
 bool isolation_group_has_pid(IsolationGroup *group, pid_t pid);
 
 /* The cgroup relative to the root of its hierarchy and the unit that holds it; "" where there is none. */

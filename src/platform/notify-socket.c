@@ -38,8 +38,7 @@ struct NotifySocket {
         NotifyHandler handler;
         void *userdata;
         NotifyDiscard *discard; /* until it is done nothing is read */
-        uint64_t n_dropped;
-        bool *freed; /* while the handler runs: to be told */
+        bool *freed;            /* while the handler runs: to be told */
 };
 
 /* Room for who sent it, and for no descriptor: whether there are any is told by MSG_CTRUNC. */
@@ -120,17 +119,16 @@ static bool handle_next(NotifySocket *socket) {
         if (!look_at_next(socket->fd, &datagram)) {
                 return false;
         }
-        if (datagram.too_long) {
-                socket->n_dropped++;
-        } else {
-                /* cppcheck-suppress autoVariables ; until the handler has returned */
-                socket->freed = &freed;
-                socket->handler(socket->userdata, datagram.text, datagram.length, &datagram.sender);
-                if (freed) {
-                        return false;
-                }
-                socket->freed = NULL;
+        /* cppcheck-suppress autoVariables ; until the handler has returned */
+        socket->freed = &freed;
+        socket->handler(socket->userdata,
+                        datagram.too_long ? NULL : datagram.text,
+                        datagram.length,
+                        &datagram.sender);
+        if (freed) {
+                return false;
         }
+        socket->freed = NULL;
         if (datagram.has_fds) {
                 discard_next(socket);
                 return false;
@@ -265,10 +263,6 @@ int notify_socket_get_fd(const NotifySocket *socket) {
 
 const char *notify_socket_get_path(const NotifySocket *socket) {
         return socket->path;
-}
-
-uint64_t notify_socket_count_dropped(const NotifySocket *socket) {
-        return socket->n_dropped;
 }
 
 /* Before the descriptor is closed: others may have the socket too, and the loop would go on hearing of it.

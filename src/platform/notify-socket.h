@@ -11,12 +11,13 @@
 typedef struct NotifySocket NotifySocket;
 
 enum {
-        NOTIFY_DATAGRAM_BYTES_MAX = 4096, /* what is longer is dropped */
+        NOTIFY_DATAGRAM_BYTES_MAX = 4096, /* what is longer is not looked at */
 };
 
 /* Called from the loop for each datagram, in their order, before it leaves the queue: one that a supervisor
- * did not see through comes again to its successor. May free the socket. text does not end with a NUL.
- * Descriptors that came with it are closed afterwards; that is what BARRIER=1 waits for. */
+ * did not see through comes again to its successor. May free the socket. text does not end with a NUL; NULL:
+ * it was too long, and is dropped. Descriptors that came with it are closed afterwards; that is what
+ * BARRIER=1 waits for. */
 typedef void (*NotifyHandler)(void *userdata, const char *text, size_t length, const NotifySender *sender);
 
 /* Bind anew, in place of what is left of an older socket. Only the owner can write to it.
@@ -43,9 +44,6 @@ int notify_socket_adopt(
 /* To be kept for a successor. Borrowed. */
 int notify_socket_get_fd(const NotifySocket *socket);
 const char *notify_socket_get_path(const NotifySocket *socket);
-
-/* How many datagrams were too long. */
-uint64_t notify_socket_count_dropped(const NotifySocket *socket);
 
 /* Hand out what lies there now, as far as it can be let go of at once. Not from within the handler. */
 void notify_socket_drain(NotifySocket *socket);

@@ -54,9 +54,36 @@ BASE = {
     'talker': (TALKER, {'interpreter': 'none', 'notify': 'node', 'watchdog': '1h', 'wait_ready': True, 'listen_timeout': 60000}),
 }
 # What is kept of a process: its pidfd, a channel, a socket for sd_notify; and of the state.
-KEPT_FDS = {'talker': 3, 'theirs': 2}
+KEPT_FDS = {'talker': 3, 'theirs': 2, 'leaver': 2}
 STATE_FDS = 3
-NOTIFY_SOCKETS = ('talker', 'theirs')
+NOTIFY_SOCKETS = ('talker', 'theirs', 'leaver')
+# Says that its child is the main process, and ends when that was heard.
+LEAVER = ('''#!/usr/bin/python3
+import os, select, socket, struct, time
+heard, hearing = os.pipe()
+if os.fork():
+    os.close(hearing)
+    os.read(heard, 1)
+    os._exit(0)
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def tell(text, *fds):
+    while True:
+        try:
+            notify.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', fd)) for fd in fds], 0,
+                           os.environ['NOTIFY_SOCKET'])
+            return
+        except OSError:
+            time.sleep(0.01)
+
+tell(b'MAINPID=%d\\nREADY=1' % os.getpid())
+taken, taking = os.pipe()
+tell(b'BARRIER=1', taking)
+os.close(taking)
+os.read(taken, 1)
+os.close(hearing)
+select.select([], [], [])
+''', {'interpreter': 'none', 'notify': 'systemd', 'wait_ready': True, 'listen_timeout': 60000})
 FRESH = (SLEEPER, {})
 # More than the state has room for at first, and whole pages when it goes.
 BIG = (SLEEPER, {'env': {f'BIG{i}': 'x' * 30000 for i in range(5)}})
@@ -94,7 +121,7 @@ class Campaign:
     """The operations are the methods named op_*; in this order, since some end what others need."""
 
     operations = ('start', 'register', 'start_big', 'delete_big', 'crash', 'restart', 'signal', 'message', 'big_message', 'status',
-                  'line', 'restart_talker', 'freeze', 'stop_stubborn', 'stop_solo', 'delete', 'reexec', 'die', 'kill')
+                  'name_main', 'line', 'restart_talker', 'freeze', 'stop_stubborn', 'stop_solo', 'delete', 'reexec', 'die', 'kill')
 
     def __init__(self, host, backend, only=None, operations=None):
         self.host, self.backend, self.only = host, backend, only
@@ -336,6 +363,22 @@ class Campaign:
 
     def op_status(self):
         self.tell_message(status=True)
+
+    def op_name_main(self):
+        """What it says of itself is heard by the next supervisor, if somebody keeps its socket; else it has ended then."""
+        self.start('leaver', LEAVER)
+        if not self.host.keeps_fds:
+            self.allowed['leaver'].append(App('online', 1, None))
+        with contextlib.suppress(*CUT):
+            path = next(path for path, values in self.client.managed_objects().items()
+                        if values.get(harness.PROCESS, {}).get('Name') == 'leaver')
+            first = self.client.property(path, 'Pid')
+            deadline = time.monotonic() + FIRE
+            while time.monotonic() < deadline and (harness.is_alive(first) or self.client.property(path, 'Pid') == first):
+                time.sleep(0.01)
+        if not self.fires(0.05):
+            self.settle()
+            self.command('Delete', 'leaver', App())
 
     def op_line(self):
         entry, = self.client.manager_call('Describe', 's', 'talker', timeout=10)

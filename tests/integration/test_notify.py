@@ -84,6 +84,33 @@ class Messages(Notify):
         self.client.wait_property(path, 'StatusText', 'sd_notify: WATCHDOG_USEC has a wrong value')
         self.assertEqual(self.client.property(path, 'Status'), 'online')
 
+    def test_what_is_too_long_is_told(self):
+        path = self.client.start(self.script('long.py', '#!/usr/bin/python3\nimport os, signal, socket\n'
+                                             'out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n'
+                                             'out.sendto(b"STATUS=" + b"x" * 4096, os.environ["NOTIFY_SOCKET"])\nsignal.pause()\n'),
+                                 name='app', notify='systemd')[0]
+        self.client.wait_property(path, 'StatusText', 'sd_notify: a message was too long')
+
+    def test_reloading_and_stopping(self):
+        path = self.start_talker('--ready')
+        for lines, text in ((('RELOADING=1',), 'reloading'),
+                            (('READY=1',), 'up'),
+                            (('RELOADING=1', 'STATUS=reads its settings'), 'reads its settings'),
+                            (('READY=1', 'STATUS=up again'), 'up again'),
+                            (('STOPPING=1',), 'stopping'),
+                            (('STATUS=waits for three clients',), 'waits for three clients')):
+            self.say(path, *lines)
+            self.client.wait_property(path, 'StatusText', text)
+            self.assertEqual(self.client.property(path, 'Status'), 'online')
+        self.assertEqual(self.client.property(path, 'RestartCount'), 0)
+
+    def test_what_it_is_at_ends_with_it(self):
+        path = self.start_talker('--ready', autorestart=False)
+        self.say(path, 'STOPPING=1')
+        self.client.wait_property(path, 'StatusText', 'stopping')
+        self.client.stop('app')
+        self.assertEqual(self.client.property(path, 'StatusText'), 'up')  # the last that it said
+
     def test_more_time_to_be_ready(self):
         path = self.start_talker(wait=False, listen_timeout=700)
         self.wait_running(path)
@@ -168,6 +195,15 @@ class Renewal(Notify):
         self.assertEqual(self.client.property(path, 'StatusText'), 'up')
         self.say(path, 'STATUS=renewed')
         self.client.wait_property(path, 'StatusText', 'renewed')
+
+    def test_what_it_is_at_goes_on(self):
+        path = self.start_talker('--ready')
+        self.say(path, 'RELOADING=1')
+        self.client.wait_property(path, 'StatusText', 'reloading')
+        self.renew()
+        self.assertEqual(self.client.property(path, 'StatusText'), 'reloading')
+        self.say(path, 'READY=1')
+        self.client.wait_property(path, 'StatusText', 'up')
 
     def test_after_a_crash_it_is_bound_anew(self):
         path = self.start_talker('--ready')

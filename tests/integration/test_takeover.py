@@ -14,6 +14,7 @@ import threading
 import time
 
 import harness
+import test_main_pid
 
 HOUR = 60 * 60 * 1000
 
@@ -197,6 +198,24 @@ class Takeover(harness.Case):
         order = harness.wait_file(self.path('order'), lambda text: 'main' in text).split()
         # A kernel that does not tell how a foreign child ended has the hook run once more.
         self.assertIn(order, (['pre', 'main'], ['pre', 'pre', 'main']))
+
+    def test_main_process_that_was_named_is_kept(self):
+        path = self.client.start(self.script('daemon.py', test_main_pid.DAEMON), name='app', args=[self.path('main')],
+                                 notify='systemd', wait_ready=True, listen_timeout=HOUR)[0]
+        pid = int(harness.wait_file(self.path('main')))
+        self.client.wait_property(path, 'Pid', pid)
+        for _ in range(2):
+            client = self.replace()
+            kept = [fd for name, fd in self.daemon.store.kept if name == 'p0']
+            self.assertEqual([self.pid_of(fd) for fd in kept], [pid])
+            self.assertEqual((client.property(path, 'Pid'), client.property(path, 'Status')), (pid, 'online'))
+        os.kill(pid, signal.SIGKILL)
+        client.wait_property(path, 'RestartCount', 1)
+        client.wait_property(path, 'Pid', lambda new: new not in (0, pid))
+
+    def pid_of(self, pidfd):
+        lines = harness.read_file(f'/proc/self/fdinfo/{pidfd}').splitlines()
+        return int(next(line for line in lines if line.startswith('Pid:')).split()[1])
 
     def test_post_stop_of_what_was_taken_over(self):
         path = self.start_app('#!/bin/sh\necho main >>order\nexec sleep 1000\n', post_stop='echo post >>order')

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #define UNIQUE_ID "0123456789abcdef0123456789abcdef"
@@ -231,6 +232,32 @@ static void test_empty(const void *kind) {
         start_free(start);
 }
 
+/* Another process is the main one from now on: all are counted once, and the group ends as it would have. */
+static void test_set_main(const void *kind) {
+        Start *start = start_new((IsolationKind) GPOINTER_TO_INT(kind));
+        IsolationStat stat = { 0 };
+
+        if (!start) {
+                return;
+        }
+        start_shell(start, TREE "wait");
+        test_event_wait(start->event, tree_is_up, start, "the processes are up");
+        for (size_t i = 0; i < 2; i++) {
+                pid_t pid = pid_in(start, i == 0 ? "child" : "stray");
+                _cleanup_close_ int pidfd = pidfd_open(pid, 0);
+                isolation_group_set_main(start->group, pid, pidfd);
+                check_members(start);
+                g_assert_cmpint(isolation_group_read_stat(start->group, &stat), >=, 0);
+                g_assert_cmpuint(stat.tasks, <=, 4); /* and a setsid(1), perhaps */
+                if (i == 1) {
+                        isolation_group_kill(start->group);
+                }
+                isolation_group_set_main(start->group, start->child.pid, start->child.pidfd);
+        }
+        test_event_wait(start->event, group_is_empty, start, "nothing is left");
+        start_free(start);
+}
+
 /* A signal reaches every process, not only the main one. */
 static void test_signal(const void *kind) {
         Start *start = start_new((IsolationKind) GPOINTER_TO_INT(kind));
@@ -308,10 +335,8 @@ static void add_for(const char *backend, IsolationKind kind) {
                 const char *name;
                 GTestDataFunc function;
         } cases[] = {
-                { "kill", test_kill },
-                { "empty", test_empty },
-                { "signal", test_signal },
-                { "unused", test_unused },
+                { "kill", test_kill },     { "empty", test_empty },   { "set-main", test_set_main },
+                { "signal", test_signal }, { "unused", test_unused },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -123,7 +123,7 @@ static void check_below(const Setting *setting) {
         g_assert_cmpint(mkdir(below, 0755), ==, 0);
         move_to(below, setting->child.pid);
         g_assert_false(is_foreign(setting, setting->child.pid));
-        g_assert_false(isolation_group_has_pid(setting->group, setting->child.pid));
+        g_assert_true(isolation_group_has_pid(setting->group, setting->child.pid));
         move_to(folder, setting->child.pid);
         g_assert_cmpint(rmdir(below), ==, 0);
 }

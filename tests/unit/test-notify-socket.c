@@ -38,6 +38,7 @@ typedef struct Receiver {
         NotifySocket *socket;
         GPtrArray *texts;
         NotifySender last;
+        guint n_too_long;
         guint wanted;        /* how many are waited for */
         guint n_fds_handler; /* descriptors of ours while the handler runs */
         bool free_inside, leave_inside;
@@ -56,7 +57,11 @@ static guint count_fds(void) {
 static void on_message(void *userdata, const char *text, size_t length, const NotifySender *sender) {
         Receiver *receiver = userdata;
 
-        g_ptr_array_add(receiver->texts, g_strndup(text, length));
+        if (text) {
+                g_ptr_array_add(receiver->texts, g_strndup(text, length));
+        } else {
+                receiver->n_too_long++;
+        }
         receiver->last = *sender;
         receiver->n_fds_handler = count_fds();
         if (receiver->free_inside) {
@@ -195,7 +200,7 @@ static void test_order(void) {
         g_assert_cmpuint(receiver.last.uid, ==, getuid());
         test_event_drain(receiver.event);
         g_assert_cmpuint(receiver.texts->len, ==, 4);
-        g_assert_cmpuint(notify_socket_count_dropped(receiver.socket), ==, 0);
+        g_assert_cmpuint(receiver.n_too_long, ==, 0);
         receiver_done(&receiver);
 }
 
@@ -534,7 +539,7 @@ static void test_length(void) {
         g_assert_cmpstr(text_at(&receiver, 1), ==, "READY=1");
         test_event_wait(receiver.event, has_hung_up, &ends[0], "the fd to be closed");
         g_assert_cmpuint(receiver.texts->len, ==, 2);
-        g_assert_cmpuint(notify_socket_count_dropped(receiver.socket), ==, 2);
+        g_assert_cmpuint(receiver.n_too_long, ==, 2);
         (void) close(ends[0]);
         receiver_done(&receiver);
 }

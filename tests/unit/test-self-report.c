@@ -54,6 +54,43 @@ static void test_status(void) {
         self_report_done(&report);
 }
 
+static void assert_kept(const SelfReport *report) {
+        g_autoptr(Value) value = self_report_to_value(report);
+        SelfReport again;
+
+        self_report_init(&again);
+        self_report_take_value(&again, value);
+        g_assert_cmpint(again.phase, ==, report->phase);
+        g_assert_cmpstr(self_report_text(&again), ==, self_report_text(report));
+        self_report_done(&again);
+}
+
+static void test_phase(void) {
+        SelfReport report;
+
+        self_report_init(&report);
+        g_assert_cmpstr(self_report_text(&report), ==, "");
+        g_assert_false(self_report_set_phase(&report, SELF_REPORT_NO_PHASE));
+        g_assert_true(self_report_set_phase(&report, SELF_REPORT_RELOADING));
+        g_assert_cmpstr(self_report_text(&report), ==, "reloading");
+        g_assert_true(self_report_set_phase(&report, SELF_REPORT_NO_PHASE));
+        g_assert_true(self_report_set_status(&report, "up"));
+        g_assert_true(self_report_set_phase(&report, SELF_REPORT_STOPPING));
+        g_assert_cmpstr(self_report_text(&report), ==, "stopping"); /* "up" is of before */
+        assert_kept(&report);
+        g_assert_true(self_report_set_status(&report, "up")); /* and this is not */
+        g_assert_cmpstr(self_report_text(&report), ==, "up");
+        assert_kept(&report);
+        g_assert_true(self_report_set_status(&report, ""));
+        g_assert_cmpstr(self_report_text(&report), ==, "stopping");
+        assert_kept(&report);
+        uint64_t version = report.version;
+        self_report_clear(&report);
+        g_assert_cmpuint(report.version, >, version);
+        g_assert_cmpstr(self_report_text(&report), ==, "");
+        self_report_done(&report);
+}
+
 static void test_node_version(void) {
         SelfReport report;
         g_autofree char *long_text = g_strnfill(SELF_REPORT_NAME_BYTES_MAX + 1, '9');
@@ -174,6 +211,7 @@ static void test_keeping(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/self-report/status", test_status);
+        g_test_add_func("/core/self-report/phase", test_phase);
         g_test_add_func("/core/self-report/node-version", test_node_version);
         g_test_add_func("/core/self-report/actions", test_actions);
         g_test_add_func("/core/self-report/bytes-are-bounded", test_bytes_are_bounded);
