@@ -447,7 +447,8 @@ class Ctl(SavedListCase):
         self.assertIn('a (0) environment: unchanged', again.stdout)
         self.assertNotIn('environment:', self.pm2ctl('restart', 'a').stdout)
         pid = self.client.property('/org/pm2/Process/0', 'Pid')
-        real = pathlib.Path(f'/proc/{pid}/environ').read_bytes().split(b'\0')
+        # empty while it executes the next program
+        real = harness.wait_until(lambda: pathlib.Path(f'/proc/{pid}/environ').read_bytes(), 'it has one').split(b'\0')
         self.assertNotIn(b'OLD=x', real)
         self.assertIn(b'NEW=y', real)
 
