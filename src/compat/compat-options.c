@@ -4,20 +4,6 @@
 
 #include "compat/compat-internal.h"
 
-#include <string.h>
-
-static Value *environment_to_value(const Environment *environment) {
-        Value *map = value_new_map();
-
-        for (size_t i = 0; i < environment_count(environment); i++) {
-                const char *assignment = environment_at(environment, i);
-                size_t length = strcspn(assignment, "=");
-                g_autofree char *name = g_strndup(assignment, length);
-                value_set(map, name, value_new_string(assignment + length + 1));
-        }
-        return map;
-}
-
 Value *compat_start_options(const Pm2App *app) {
         Value *options = value_copy(app->attributes);
 

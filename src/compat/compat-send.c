@@ -103,9 +103,14 @@ void compat_signal_name(void *userdata, RpcCall *call) {
         }
 }
 
-/* "<before><id> <after>.", as PM2's methods about one process have it. */
-static void fail_process(RpcCall *call, const Value *id, const char *what) {
-        compat_fail_unknown(call, "Process with ID <", id, what);
+/* The call is answered where it is not. */
+static bool is_reachable(RpcCall *call, const Process *process, const Value *id) {
+        bool running = process && process_state_is_running(process->state);
+
+        if (!running) {
+                compat_fail_unknown(call, "Process with ID <", id, process ? "> offline." : "> unknown.");
+        }
+        return running;
 }
 
 void compat_send_line(void *userdata, RpcCall *call) {
@@ -120,12 +125,7 @@ void compat_send_line(void *userdata, RpcCall *call) {
                 rpc_call_fail(call, "pm_id or line field missing");
                 return;
         }
-        if (!process) {
-                fail_process(call, id, "> unknown.");
-                return;
-        }
-        if (!process_state_is_running(process->state)) {
-                fail_process(call, id, "> offline.");
+        if (!is_reachable(call, process, id)) {
                 return;
         }
         /* PM2's line ends with its newline; ours has none. */
@@ -172,12 +172,7 @@ void compat_send_data(void *userdata, RpcCall *call) {
                 rpc_call_fail(call, "ID, DATA or TOPIC field is missing");
                 return;
         }
-        if (!process) {
-                fail_process(call, id, "> unknown.");
-                return;
-        }
-        if (!process_state_is_running(process->state)) {
-                fail_process(call, id, "> offline.");
+        if (!is_reachable(call, process, id)) {
                 return;
         }
         json_text_append_value(packet, rpc_argument(call, 0));

@@ -129,14 +129,8 @@ static void append_value(GString *text, const Value *value) {
 }
 
 static void append_environment(GString *text, const Environment *environment) {
-        g_autoptr(Value) map = value_new_map();
+        g_autoptr(Value) map = environment_to_value(environment);
 
-        for (size_t i = 0; i < environment_count(environment); i++) {
-                const char *assignment = environment_at(environment, i);
-                const char *equals = strchr(assignment, '=');
-                g_autofree char *name = g_strndup(assignment, (gsize) (equals - assignment));
-                value_set(map, name, value_new_string(equals + 1));
-        }
         append_map(text, map);
 }
 

@@ -162,18 +162,6 @@ int app_config_set_by_name(AppConfig *config, const char *name, const Value *val
         return app_config_set(config, attribute, value, error);
 }
 
-static Value *environment_to_value(const Environment *environment) {
-        Value *map = value_new_map();
-
-        for (size_t i = 0; i < environment_count(environment); i++) {
-                const char *assignment = environment_at(environment, i);
-                size_t length = strcspn(assignment, "=");
-                g_autofree char *name = g_strndup(assignment, length);
-                value_set(map, name, value_new_string(assignment + length + 1));
-        }
-        return map;
-}
-
 static Value *strings_to_value(char *const *strings) {
         Value *array = value_new_array();
 

@@ -139,3 +139,15 @@ bool environment_equal(const Environment *a, const Environment *b) {
         }
         return true;
 }
+
+Value *environment_to_value(const Environment *environment) {
+        Value *map = value_new_map();
+
+        for (size_t i = 0; i < environment_count(environment); i++) {
+                const char *assignment = environment_at(environment, i);
+                size_t length = strcspn(assignment, "=");
+                g_autofree char *name = g_strndup(assignment, length);
+                value_set(map, name, value_new_string(assignment + length + 1));
+        }
+        return map;
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/value.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
@@ -26,6 +28,8 @@ const char *environment_get(const Environment *environment, const char *name);
 size_t environment_count(const Environment *environment);
 /* The i-th assignment, "NAME=value". */
 const char *environment_at(const Environment *environment, size_t i);
+/* A map of names to strings; freed by the caller. */
+Value *environment_to_value(const Environment *environment);
 guint environment_hash(const Environment *environment);
 bool environment_equal(const Environment *a, const Environment *b);
 
