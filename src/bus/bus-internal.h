@@ -156,6 +156,10 @@ int bus_validate(sd_bus_message *message, BusConnection *connection, sd_bus_erro
 /* bus-validate.c too: answer GetSystemData. */
 int bus_system_data(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
 
+/* bus-compat.c: answer EnableCompat and DisableCompat. */
+int bus_enable_compat(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
+int bus_disable_compat(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
+
 /* bus-history.c: answer RecentEvents with the last events of each process; count_max 0: all. */
 int bus_history_reply(
                 sd_bus_message *message,

@@ -143,6 +143,14 @@ static int manager_method_reexecute(sd_bus_message *message, void *userdata, sd_
         return bus_request_reexecute(userdata, message, error);
 }
 
+static int manager_method_enable_compat(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_enable_compat(message, userdata, error);
+}
+
+static int manager_method_disable_compat(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_disable_compat(message, userdata, error);
+}
+
 static int reply_descriptions(
                 sd_bus_message *message, BusConnection *connection, const GPtrArray *processes, bool full) {
         _cleanup_bus_message_ sd_bus_message *reply = NULL;
@@ -366,6 +374,9 @@ static int manager_get_property(
         }
         if (strcmp(property, "ShuttingDown") == 0) {
                 return sd_bus_message_append(reply, "b", (int) manager_is_shutting_down(manager));
+        }
+        if (strcmp(property, "CompatSocket") == 0) {
+                return sd_bus_message_append(reply, "s", manager_compat_path(manager));
         }
         return append_capabilities(reply, manager);
 }

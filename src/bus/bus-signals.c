@@ -318,6 +318,10 @@ static void on_shutting_down(void *userdata) {
         queue_item(userdata, &(Item){ .kind = ITEM_MANAGER_PROPERTY, .text = "ShuttingDown" });
 }
 
+static void on_compat_changed(void *userdata) {
+        queue_item(userdata, &(Item){ .kind = ITEM_MANAGER_PROPERTY, .text = "CompatSocket" });
+}
+
 static void on_killed(void *userdata, const char *reason) {
         BusSignals *signals = userdata;
 
@@ -363,6 +367,7 @@ int bus_signals_new(BusServer *server, BusSignals **ret) {
                 .killed = on_killed,
                 .leaving = on_leaving,
                 .restarting = on_restarting,
+                .compat_changed = on_compat_changed,
                 .userdata = signals,
         };
         int r = sd_event_add_defer(server->event, &signals->flush_source, on_flush, signals);

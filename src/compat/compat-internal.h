@@ -41,6 +41,8 @@ const Value *rpc_argument(const RpcCall *call, unsigned i);
 const Value *rpc_member(const RpcCall *call, unsigned i, const char *key);
 /* The process that a value names, a number or its digits; NULL: there is none that the caller may see. */
 Process *compat_find(Compat *compat, const RpcCall *call, const Value *id);
+/* An id as messages have it; freed by the caller. */
+char *compat_id_text(const Value *id);
 /* Fail with the id between these two: each method of PM2 has its own form. */
 void compat_fail_unknown(RpcCall *call, const char *before, const Value *id, const char *after);
 /* Append all processes that the caller may see, in an array. */

@@ -243,7 +243,7 @@ static void run_change(
                 rpc_call_fail(call, error.message);
                 return;
         }
-        PendingCall *pending = pending_new(compat, call, reloads ? REPLY_PROCESS : REPLY_STARTED);
+        PendingCall *pending = pending_new(compat, call, REPLY_STARTED);
         pending->id = process->id;
         pending->reloads = reloads;
         if (reloads) {
@@ -288,13 +288,20 @@ void compat_reload(void *userdata, RpcCall *call) {
         }
 }
 
+static void fail_soft_reload(RpcCall *call, const Value *id) {
+        g_autofree char *word = compat_id_text(id);
+        g_autofree char *text = g_strdup_printf("pm_id %s not available in %s", word, word);
+
+        rpc_call_fail(call, text);
+}
+
 void compat_soft_reload(void *userdata, RpcCall *call) {
         Compat *compat = userdata;
         const Value *id = rpc_member(call, 0, "id");
         const Process *process = compat_find(compat, call, id);
 
         if (!process) {
-                compat_fail_unknown(call, "pm_id ", id, " not available");
+                fail_soft_reload(call, id);
         } else {
                 reload(compat, call, process);
         }

@@ -9,6 +9,12 @@
 #include "compat/pm2-process.h"
 #include "core/value-text.h"
 
+#include <string.h>
+
+enum {
+        PLAIN_ID_BYTES_MAX = 64,
+};
+
 const RpcMethod compat_methods[] = {
         { "prepare", "env cb", compat_prepare },
         { "getMonitorData", "env cb", compat_monitor_data },
@@ -67,19 +73,24 @@ Process *compat_find(Compat *compat, const RpcCall *call, const Value *id) {
                                : NULL;
 }
 
-void compat_fail_unknown(RpcCall *call, const char *before, const Value *id, const char *after) {
+/* As PM2 has it, without quotes, unless it is something odd. */
+static bool is_plain(const char *text) {
+        size_t length = strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+        return length > 0 && length <= PLAIN_ID_BYTES_MAX && text[length] == '\0';
+}
+
+char *compat_id_text(const Value *id) {
         g_autofree char *word = id ? value_to_text(id) : NULL;
-        g_autofree char *quoted = word ? error_quote(word) : NULL;
-        /* As PM2 has it, without quotes, where it is a number. */
-        bool plain = id && (id->kind == VALUE_INT || id->kind == VALUE_STRING) && word &&
-                     parse_uint32(word, &(uint32_t){ 0 }) >= 0;
-        g_autofree char *text =
-                        g_strconcat(before,
-                                    plain    ? word
-                                    : quoted ? quoted
-                                             : "undefined",
-                                    after,
-                                    NULL);
+
+        if (!word) {
+                return g_strdup(id && id->kind == VALUE_NULL ? "null" : "undefined");
+        }
+        return is_plain(word) ? g_steal_pointer(&word) : error_quote(word);
+}
+
+void compat_fail_unknown(RpcCall *call, const char *before, const Value *id, const char *after) {
+        g_autofree char *word = compat_id_text(id);
+        g_autofree char *text = g_strconcat(before, word, after, NULL);
 
         rpc_call_fail(call, text);
 }

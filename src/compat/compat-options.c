@@ -39,8 +39,16 @@ static void merge_extra(const Process *process, Value *options) {
         value_set(options, "extra", merged);
 }
 
-/* The variables beside current_conf, over those that it had. */
-static Environment *merge_environment(const Process *process, const Value *sent) {
+/* Those of current_conf, else those beside it, over those that it had: a client may send some alone, and PM2
+ * takes none away. */
+static Environment *merge_environment(
+                const Process *process, const Environment *of_conf, const Value *sent) {
+        if (of_conf) {
+                return environment_merge(process->caller_env, of_conf);
+        }
+        if (!sent) {
+                return NULL;
+        }
         g_autoptr(Value) variables = value_copy(sent);
 
         value_remove(variables, "current_conf");
@@ -52,12 +60,12 @@ static Environment *merge_environment(const Process *process, const Value *sent)
 }
 
 int compat_change_options(const Process *process, const Value *sent, Value **ret, Error *error) {
-        const Value *conf = sent ? value_get(sent, "current_conf") : NULL;
         g_auto(Pm2App) app = { 0 };
 
         if (sent && sent->kind != VALUE_MAP) {
                 return error_set(error, ERROR_INVALID_DATA, "env: expected an object");
         }
+        const Value *conf = sent ? value_get(sent, "current_conf") : NULL;
         if (conf && conf->kind != VALUE_MAP) {
                 return error_set(error, ERROR_INVALID_DATA, "current_conf: expected an object");
         }
@@ -67,9 +75,7 @@ int compat_change_options(const Process *process, const Value *sent, Value **ret
         }
         Value *options = app.attributes ? g_steal_pointer(&app.attributes) : value_new_map();
         merge_extra(process, options);
-        g_autoptr(Environment) environment = app.environment ? environment_ref(app.environment)
-                                             : sent          ? merge_environment(process, sent)
-                                                             : NULL;
+        g_autoptr(Environment) environment = merge_environment(process, app.environment, sent);
         if (environment) {
                 value_set(options, "caller_env", environment_to_value(environment));
                 value_set(options, "update_env", value_new_bool(true));

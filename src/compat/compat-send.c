@@ -25,7 +25,11 @@ static void make_target(const Process *process, char target[static 32]) {
         (void) snprintf(target, 32, "id:%" PRIu32, process->id);
 }
 
-/* ret: NULL, or why the signal did not go out. */
+static bool is_signal(const Value *signal) {
+        g_autofree char *name = signal ? value_to_text(signal) : NULL;
+        return name && signal_from_text(name) >= 0;
+}
+
 static int send_signal(
                 Compat *compat, RpcCall *call, const char *target, const Value *signal, Error *error) {
         g_autoptr(Value) options = value_new_map();
@@ -37,7 +41,7 @@ static int send_signal(
                 .userdata = error,
         };
 
-        if (!name || signal_from_text(name) < 0) {
+        if (!is_signal(signal)) {
                 return error_set(error, ERROR_INVALID_DATA, "Error when sending signal (signal unknown)");
         }
         int r = manager_send_signal(compat->manager, &manager_call, target, name, NULL, error);
@@ -79,6 +83,7 @@ void compat_signal_name(void *userdata, RpcCall *call) {
         Compat *compat = userdata;
         const Registry *registry = manager_registry(compat->manager);
         const Value *name = rpc_member(call, 0, "process_name");
+        const Value *signal = rpc_member(call, 0, "signal");
         g_auto(Error) error = { 0 };
         bool any = false;
 
@@ -90,8 +95,14 @@ void compat_signal_name(void *userdata, RpcCall *call) {
                         continue;
                 }
                 any = true;
+                if (!is_signal(signal)) {
+                        g_autofree char *word = compat_id_text(signal);
+                        g_autofree char *text = g_strconcat("Unknown signal: ", word, NULL);
+                        rpc_call_fail(call, text);
+                        return;
+                }
                 make_target(process, target);
-                if (send_signal(compat, call, target, rpc_member(call, 0, "signal"), &error) < 0) {
+                if (send_signal(compat, call, target, signal, &error) < 0) {
                         rpc_call_fail(call, error.message);
                         return;
                 }
@@ -199,6 +210,10 @@ static void reply_count(RpcCall *call, unsigned count) {
         rpc_call_reply(call, reply, strlen(reply));
 }
 
+static bool offers(const Process *process, const char *action) {
+        return process_state_is_running(process->state) && self_report_has_action(&process->report, action);
+}
+
 static void message_id(Compat *compat, RpcCall *call, const char *action) {
         const Value *id = rpc_member(call, 0, "id");
         const Process *process = compat_find(compat, call, id);
@@ -208,16 +223,14 @@ static void message_id(Compat *compat, RpcCall *call, const char *action) {
                 compat_fail_unknown(call, "", id, " id unknown");
                 return;
         }
-        if (!self_report_has_action(&process->report, action)) {
+        if (!offers(process, action)) {
                 g_autofree char *text = g_strdup_printf(
                                 "Action doesn't exist %s for %s", action, process->config->name);
                 rpc_call_fail(call, text);
                 return;
         }
         g_autofree char *json = make_message(call);
-        if (!process_state_is_running(process->state)) {
-                compat_fail_unknown(call, "", id, " : id offline");
-        } else if (send_json(compat, call, process, json, &error) < 0) {
+        if (send_json(compat, call, process, json, &error) < 0) {
                 rpc_call_fail(call, error.message);
         } else {
                 reply_count(call, 1);
@@ -238,9 +251,8 @@ static void message_name(Compat *compat, RpcCall *call, const char *action, cons
         for (size_t i = 0; i < registry_count(registry); i++) {
                 const Process *process = registry_at(registry, i);
                 g_auto(Error) error = { 0 };
-                if (is_addressed(process, name) && process_state_is_running(process->state) &&
-                    caller_may_control(rpc_call_caller(call), process->owner) &&
-                    self_report_has_action(&process->report, action)) {
+                if (is_addressed(process, name) && offers(process, action) &&
+                    caller_may_control(rpc_call_caller(call), process->owner)) {
                         count += send_json(compat, call, process, json, &error) >= 0;
                 }
         }
@@ -250,14 +262,15 @@ static void message_name(Compat *compat, RpcCall *call, const char *action, cons
 void compat_message(void *userdata, RpcCall *call) {
         const Value *action = rpc_member(call, 0, "msg");
         const Value *name = rpc_member(call, 0, "name");
+        bool named = name && name->kind == VALUE_STRING;
 
-        if (!action || action->kind != VALUE_STRING) {
+        if (!rpc_member(call, 0, "id") && !named) {
+                rpc_call_fail(call, "method requires name or id field");
+        } else if (!action || action->kind != VALUE_STRING) {
                 rpc_call_fail(call, "msg: expected the name of an action");
         } else if (rpc_member(call, 0, "id")) {
                 message_id(userdata, call, action->string);
-        } else if (name && name->kind == VALUE_STRING) {
-                message_name(userdata, call, action->string, name->string);
         } else {
-                rpc_call_fail(call, "method requires name or id field");
+                message_name(userdata, call, action->string, name->string);
         }
 }

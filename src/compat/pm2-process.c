@@ -27,11 +27,13 @@ static const char *status_of(const Process *process) {
 
 static void add_run(JsonMembers *members, const Process *process) {
         const SelfReport *report = &process->report;
+        /* What is no more neither offers nor measures anything. */
+        bool runs = process_state_is_alive(process->state);
 
         json_members_string(members, "status", status_of(process));
         json_members_number(members, "pm_uptime", (int64_t) (process->start_realtime_usec / USEC_PER_MSEC));
-        add_said(members, "axm_actions", report->actions, "[]");
-        add_said(members, "axm_monitor", report->metrics, "{}");
+        add_said(members, "axm_actions", runs ? report->actions : NULL, "[]");
+        add_said(members, "axm_monitor", runs ? report->metrics : NULL, "{}");
         add_said(members, "axm_options", report->options, "{}");
         add_said(members, "axm_dynamic", NULL, "{}");
         json_members_number(

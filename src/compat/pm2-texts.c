@@ -88,7 +88,6 @@ static void add_usual_attributes(JsonMembers *members, const AppConfig *config) 
                         json_members_value(members, names[i], value);
                 }
         }
-        json_members_bool(members, "merge_logs", app_config_merges_logs(config));
         json_members_bool(members, "watch", false);
 }
 
@@ -112,11 +111,28 @@ static void add_given_attributes(JsonMembers *members, const AppConfig *config) 
         }
 }
 
+/* Whether a key is there already. */
+static bool is_told(const AppConfig *config, const char *key) {
+        static const char *const always[] = {
+                "name",      "namespace", "args",         "node_args", "autorestart",
+                "autostart", "treekill",  "instance_var", "watch",     "exec_interpreter",
+                "exec_mode", "instances", "pmx",
+        };
+        const Attribute *attribute = attribute_find(key);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(always); i++) {
+                if (strcmp(always[i], key) == 0) {
+                        return true;
+                }
+        }
+        return pm2_key_is_fact(key) || (attribute && strcmp(attribute->name, key) == 0 &&
+                                        !is_told_otherwise(attribute) && app_config_is_given(config, key));
+}
+
 static void add_extra(JsonMembers *members, const AppConfig *config) {
         for (guint i = 0; config->extra && i < config->extra->entries->len; i++) {
                 const ValueEntry *entry = &g_array_index(config->extra->entries, ValueEntry, i);
-                if (!pm2_key_is_known(entry->key) || strcmp(entry->key, "filter_env") == 0 ||
-                    strcmp(entry->key, "cwd") == 0) {
+                if (!is_told(config, entry->key)) {
                         json_members_value(members, entry->key, entry->value);
                 }
         }

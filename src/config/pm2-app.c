@@ -92,6 +92,10 @@ static bool is_fact(const char *key) {
         return is_renamed(key) || is_among(key, facts, G_N_ELEMENTS(facts));
 }
 
+bool pm2_key_is_fact(const char *key) {
+        return is_fact(key);
+}
+
 static GHashTable *make_known_keys(void) {
         GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
 

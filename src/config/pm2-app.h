@@ -31,6 +31,8 @@ int pm2_app_read(const Value *object, Pm2Source source, Pm2App *ret, Error *erro
 /* Variables of a map; what is no scalar is left out, as PM2 does. */
 Environment *pm2_environment_read(const Value *map);
 
+/* Whether this key of PM2's structure is that of a fact. */
+bool pm2_key_is_fact(const char *key);
 /* Whether this key of PM2's structure is that of a fact, or the name of an attribute that has an effect. */
 bool pm2_key_is_known(const char *key);
 

@@ -266,6 +266,14 @@ const OptionSpec option_specs[] = {
           NULL,
           N_("NAME"),
           N_("only this event; a final * stands for anything") },
+        { "dry-run",
+          NULL,
+          0,
+          KIND_FLAG,
+          GROUP_IMPORT,
+          NULL,
+          NULL,
+          N_("tell what would be done, and do nothing") },
         { .name = NULL },
 };
 

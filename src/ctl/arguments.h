@@ -13,11 +13,12 @@ typedef enum OptionGroup {
         GROUP_START = 1 << 4,      /* --force --no-daemon */
         GROUP_RESTART = 1 << 5,    /* --update-env */
         GROUP_LOGS = 1 << 6,
-        GROUP_QUIET = 1 << 7,  /* --silent */
-        GROUP_SAVE = 1 << 8,   /* --force */
-        GROUP_FILE = 1 << 9,   /* --only --env */
-        GROUP_CHECK = 1 << 10, /* --update-env of validate */
-        GROUP_BUS = 1 << 11,   /* --event */
+        GROUP_QUIET = 1 << 7,   /* --silent */
+        GROUP_SAVE = 1 << 8,    /* --force */
+        GROUP_FILE = 1 << 9,    /* --only --env */
+        GROUP_CHECK = 1 << 10,  /* --update-env of validate */
+        GROUP_BUS = 1 << 11,    /* --event */
+        GROUP_IMPORT = 1 << 12, /* --dry-run */
 } OptionGroup;
 
 typedef enum OptionKind {

@@ -88,6 +88,8 @@ int verb_logs(Ctl *ctl, const Arguments *arguments);
 int verb_bus(Ctl *ctl, const Arguments *arguments);
 int verb_save(Ctl *ctl, const Arguments *arguments);
 int verb_resurrect(Ctl *ctl, const Arguments *arguments);
+int verb_import(Ctl *ctl, const Arguments *arguments);
+int verb_compat(Ctl *ctl, const Arguments *arguments);
 int verb_daemon_reexec(Ctl *ctl, const Arguments *arguments);
 int verb_kill(Ctl *ctl, const Arguments *arguments);
 int verb_status(Ctl *ctl, const Arguments *arguments);

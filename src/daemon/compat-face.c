@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct CompatFace {
@@ -19,7 +20,9 @@ struct CompatFace {
         Manager *manager;
         Compat *compat; /* NULL: there are no sockets */
         CompatSockets sockets;
-        char *pid_path; /* NULL: none is ours */
+        CompatControl control;
+        bool foreground; /* we stand in for the daemon of a home, and are there for that */
+        char *pid_path;  /* NULL: none is ours */
 };
 
 static const char *get_variable(const char *name) {
@@ -76,6 +79,74 @@ static int bind_home(CompatFace *face, const char *folder) {
         return r;
 }
 
+/* As if it had never been switched on. */
+static void stop_serving(CompatFace *face) {
+        compat_free(face->compat);
+        face->compat = NULL;
+        compat_sockets_close(face->manager, &face->sockets, false);
+}
+
+static int check_home(const char *home, Error *error) {
+        if (home[0] && home[0] != '/') {
+                g_autofree char *quoted = error_quote(home);
+                return error_set(error, ERROR_INVALID_ARGS, "home: %s: is not absolute", quoted);
+        }
+        return 0;
+}
+
+static int on_enable(void *userdata, const char *given, Error *error) {
+        CompatFace *face = userdata;
+        g_auto(Pm2Home) home = { 0 };
+
+        int r = check_home(given, error);
+        if (r < 0) {
+                return r;
+        }
+        if (pm2_home_init(&home, given, g_get_home_dir(), get_variable) < 0) {
+                return error_set(error, ERROR_INVALID_CONFIG, "the home of PM2 is no absolute path");
+        }
+        if (face->compat) {
+                return strcmp(face->sockets.rpc_path, home.rpc_path) == 0
+                                       ? 0
+                                       : error_set(error,
+                                                   ERROR_ALREADY_EXISTS,
+                                                   "PM2's clients are served at %s: end that first",
+                                                   face->sockets.rpc_path);
+        }
+        r = compat_sockets_bind(face->manager, &home, &face->sockets, error);
+        if (r < 0) {
+                return r;
+        }
+        r = serve(face);
+        if (r < 0) {
+                stop_serving(face);
+                return error_set(error, ERROR_LIMIT_EXCEEDED, "%s: %s", home.rpc_path, g_strerror(-r));
+        }
+        return 0;
+}
+
+static int on_disable(void *userdata, Error *error) {
+        CompatFace *face = userdata;
+
+        if (face->foreground) {
+                return error_set(
+                                error,
+                                ERROR_NOT_SUPPORTED,
+                                "this pm2d was started to serve PM2's clients (--compat)");
+        }
+        if (face->compat) {
+                log_info("PM2's clients are served no longer at %s", face->sockets.rpc_path);
+                stop_serving(face);
+        }
+        return 0;
+}
+
+static const char *get_path(const void *userdata) {
+        const CompatFace *face = userdata;
+
+        return face->compat ? face->sockets.rpc_path : NULL;
+}
+
 int compat_face_new(
                 sd_event *event,
                 Manager *manager,
@@ -86,7 +157,7 @@ int compat_face_new(
         CompatFace *face = g_new0(CompatFace, 1);
         int r = 0;
 
-        *face = (CompatFace){ .event = sd_event_ref(event), .manager = manager };
+        *face = (CompatFace){ .event = sd_event_ref(event), .manager = manager, .foreground = home != NULL };
         compat_sockets_take(manager, &face->sockets);
         if (home) {
                 r = bind_home(face, home);
@@ -101,6 +172,13 @@ int compat_face_new(
                 compat_face_free(face, false);
                 return r;
         }
+        face->control = (CompatControl){
+                .enable = on_enable,
+                .disable = on_disable,
+                .path = get_path,
+                .userdata = face,
+        };
+        manager_set_compat_control(manager, &face->control);
         *ret = face;
         return 0;
 }
@@ -109,6 +187,7 @@ void compat_face_free(CompatFace *face, bool leaving) {
         if (!face) {
                 return;
         }
+        manager_set_compat_control(face->manager, NULL);
         compat_free(face->compat);
         compat_sockets_close(face->manager, &face->sockets, leaving);
         if (face->pid_path && !leaving) {

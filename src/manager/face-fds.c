@@ -82,6 +82,10 @@ void manager_drop_face_fds(Manager *manager) {
         }
 }
 
+void manager_forget_face_fds(Manager *manager) {
+        fd_store_remove(manager->fds, KEPT_NAME);
+}
+
 void face_fds_hand_over(const Manager *manager, Handover *handover) {
         for (guint i = 0; i < manager->face_fds->len; i++) {
                 const FaceFd face = g_array_index(manager->face_fds, FaceFd, i);

@@ -5,6 +5,7 @@
 
 #include "config/ecosystem.h"
 #include "core/file-names.h"
+#include "manager/saved-lists.h"
 #include "manager/start-internal.h"
 
 #include <inttypes.h>
@@ -12,6 +13,8 @@
 
 enum {
         ERRORS_MAX = 100,
+        DOCUMENT_KEYS = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_CWD | REQUEST_ONLY |
+                        REQUEST_PROFILE,
 };
 
 /* One app of the document. */
@@ -266,16 +269,13 @@ static int document_check(
                 const Value *options,
                 Document *document,
                 Error *error) {
-        const unsigned keys = REQUEST_ENVIRONMENT | REQUEST_UPDATE_ENV | REQUEST_CWD | REQUEST_ONLY |
-                              REQUEST_PROFILE;
-
         document->manager = manager;
         document->caller = caller;
         document->apps = g_ptr_array_new_with_free_func(declared_app_free);
         document->names = g_hash_table_new(g_str_hash, g_str_equal);
         document->met = g_hash_table_new(NULL, NULL);
         document->configs = g_ptr_array_new_with_free_func(unref_config);
-        int r = request_parse(&document->request, options, keys, error);
+        int r = request_parse(&document->request, options, DOCUMENT_KEYS, error);
         if (r >= 0) {
                 r = ecosystem_decode(text, &document->ecosystem, error);
         }
@@ -437,6 +437,28 @@ static Value *describe_app(const DeclaredApp *declared) {
         return map;
 }
 
+/* "saved": false is a document as without it; the options of one mean nothing to a list. */
+static int validate_saved(
+                Manager *manager,
+                const Caller *caller,
+                const char *text,
+                const Value *options,
+                Value **ret,
+                Error *error) {
+        g_auto(Request) request = { 0 };
+
+        int r = request_parse(&request, options, DOCUMENT_KEYS | REQUEST_SAVED, error);
+        if (r < 0) {
+                return r;
+        }
+        if (request.saved) {
+                return saved_list_validate(manager, caller, text, ret, error);
+        }
+        g_autoptr(Value) others = value_copy(options);
+        value_remove(others, "saved");
+        return manager_validate(manager, caller, text, others, ret, error);
+}
+
 int manager_validate(
                 Manager *manager,
                 const Caller *caller,
@@ -447,6 +469,9 @@ int manager_validate(
         g_auto(Document) document = { 0 };
         g_auto(Error) no_room = { 0 };
 
+        if (value_get(options, "saved")) {
+                return validate_saved(manager, caller, text, options, ret, error);
+        }
         int r = document_check(manager, caller, text, options, &document, error);
         if (r < 0) {
                 return r;

@@ -50,7 +50,8 @@ void manager_read_figures(Manager *manager, Process *process, ProcessFigures *re
         if (isolation_group_read_stat(handle->group, &stat) < 0) {
                 return;
         }
-        handle->figures_boottime_usec = now_usec;
+        /* While it is being executed it has no memory. */
+        handle->figures_boottime_usec = stat.memory_bytes > 0 ? now_usec : 0;
         handle->figures = *ret = (ProcessFigures){
                 .memory_bytes = stat.memory_bytes,
                 .cpu_percent = sample_cpu(handle, stat.cpu_usec),

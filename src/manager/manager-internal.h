@@ -131,8 +131,9 @@ struct Manager {
         char *const *command; /* how we are executed */
         bool system;
         FdStore *fds;
-        GArray *face_fds;     /* of FaceFd */
-        GPtrArray *observers; /* of const ManagerObserver, borrowed */
+        GArray *face_fds;                    /* of FaceFd */
+        GPtrArray *observers;                /* of const ManagerObserver, borrowed */
+        const CompatControl *compat_control; /* borrowed; NULL: there is none */
         Registry *registry;
         Isolation *isolation;
         Environment *own_env; /* ours, cleaned: for callers that send none */

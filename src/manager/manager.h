@@ -49,8 +49,9 @@ typedef struct ManagerObserver {
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
-        void (*leaving)(void *userdata);    /* whoever comes from now on is for our successor */
-        void (*restarting)(void *userdata); /* whoever waits is told so: nothing is answered any more */
+        void (*leaving)(void *userdata);        /* whoever comes from now on is for our successor */
+        void (*restarting)(void *userdata);     /* whoever waits is told so: nothing is answered any more */
+        void (*compat_changed)(void *userdata); /* where PM2's clients are served */
         void *userdata;
 } ManagerObserver;
 
@@ -85,6 +86,34 @@ void manager_remove_observer(Manager *manager, const ManagerObserver *observer);
 int manager_take_face_fd(Manager *manager, bool *ret_kept);
 int manager_keep_face_fd(Manager *manager, int fd, bool store);
 void manager_drop_face_fds(Manager *manager);
+/* The service manager keeps none of them any more: for those that were taken and are of no use. */
+void manager_forget_face_fds(Manager *manager);
+
+/* The switch of PM2's face, for the other faces: the daemon installs it. */
+typedef struct CompatControl {
+        /* Serve PM2's clients in a home ("": the usual one), and have its sockets kept for our successors.
+         * Where that is so already it is no error. */
+        int (*enable)(void *userdata, const char *home, Error *error);
+        /* Serve them no longer; no error where nobody is served. */
+        int (*disable)(void *userdata, Error *error);
+        /* The request socket that is served; NULL: none. */
+        const char *(*path)(const void *userdata);
+        void *userdata;
+} CompatControl;
+
+/* Borrowed until it is replaced; NULL: there is none. */
+void manager_set_compat_control(Manager *manager, const CompatControl *control);
+/* For the owner of the supervisor alone. AlreadyRunning: PM2's own daemon is at work there; nothing was
+ * touched. */
+int manager_enable_compat(
+                Manager *manager,
+                const Caller *caller,
+                const char *home,
+                const Value *options,
+                Error *error);
+int manager_disable_compat(Manager *manager, const Caller *caller, const Value *options, Error *error);
+/* "": PM2's clients are not served. */
+const char *manager_compat_path(const Manager *manager);
 
 const Registry *manager_registry(const Manager *manager);
 const Settings *manager_settings(const Manager *manager);
@@ -135,7 +164,8 @@ int manager_start(
                 Error *error);
 int manager_start_json(
                 Manager *manager, const ManagerCall *call, const char *text, Operation **ret, Error *error);
-/* What manager_start_json() would do, and nothing of it: a map as Validate of org.pm2.Manager replies it. */
+/* What manager_start_json() would do, and nothing of it: a map as Validate of org.pm2.Manager replies it.
+ * With the option "saved" the text is a saved list, and it is what manager_resurrect() would do. */
 int manager_validate(
                 Manager *manager,
                 const Caller *caller,

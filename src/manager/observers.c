@@ -73,3 +73,7 @@ void observers_tell_leaving(Manager *manager) {
 void observers_tell_restarting(Manager *manager) {
         TELL(manager, restarting);
 }
+
+void observers_tell_compat_changed(Manager *manager) {
+        TELL(manager, compat_changed);
+}

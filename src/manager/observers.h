@@ -21,3 +21,4 @@ void observers_tell_shutting_down(Manager *manager);
 void observers_tell_killed(Manager *manager, const char *reason);
 void observers_tell_leaving(Manager *manager);
 void observers_tell_restarting(Manager *manager);
+void observers_tell_compat_changed(Manager *manager);

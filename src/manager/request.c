@@ -86,6 +86,7 @@ static const struct {
         { "cwd", REQUEST_CWD, offsetof(Request, cwd), read_string },
         { "only", REQUEST_ONLY, offsetof(Request, only), read_strings },
         { "env", REQUEST_PROFILE, offsetof(Request, profile), read_string },
+        { "saved", REQUEST_SAVED, offsetof(Request, saved), read_bool },
 };
 
 static int parse_entry(Request *request, const ValueEntry *entry, unsigned keys, Error *error) {

@@ -16,6 +16,7 @@ typedef struct Request {
         char *cwd;               /* NULL: not given */
         char **only;             /* NULL: not given */
         char *profile;           /* of environments, option "env"; NULL: not given */
+        bool saved;              /* a document is a saved list */
         GPtrArray *attributes;   /* of const ValueEntry, borrowed from the options */
 } Request;
 
@@ -29,6 +30,7 @@ typedef enum RequestKeys {
         REQUEST_ONLY = 1 << 5,
         REQUEST_PROFILE = 1 << 7,    /* env */
         REQUEST_ATTRIBUTES = 1 << 6, /* any other key is taken for an attribute */
+        REQUEST_SAVED = 1 << 8,
 } RequestKeys;
 
 /* The options must outlive the request. InvalidArgs names an unknown key or a value of the wrong kind. */

@@ -92,7 +92,7 @@ static bool is_skipped(ListTask *task, const char *name) {
         return count > 0;
 }
 
-static int set_attributes(const SavedEntry *entry, AppConfig *config, Error *error) {
+int saved_entry_apply(const SavedEntry *entry, AppConfig *config, Error *error) {
         for (guint i = 0; i < entry->attributes->entries->len; i++) {
                 const ValueEntry *member = &g_array_index(entry->attributes->entries, ValueEntry, i);
                 int r = app_config_set_by_name(config, member->key, member->value, error);
@@ -182,7 +182,7 @@ static int register_app(ListTask *task, const SavedEntry *entry, AppConfig *conf
 static int take_entry(ListTask *task, const SavedEntry *entry, Error *error) {
         g_autoptr(AppConfig) config = app_config_new();
 
-        int r = set_attributes(entry, config, error);
+        int r = saved_entry_apply(entry, config, error);
         if (r < 0 || is_skipped(task, config->name)) {
                 return r;
         }

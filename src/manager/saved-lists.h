@@ -48,5 +48,11 @@ void list_task_end_and_invalidate(ListTask *task);
 /* With these rights files are read and written; NULL: with ours. storage is for the call. */
 const ExecUser *list_task_user(const ListTask *task, ExecUser *storage);
 
+/* saved-list-load.c: the app that an entry declares. */
+int saved_entry_apply(const SavedEntry *entry, AppConfig *config, Error *error);
+
+/* saved-list-check.c: what loading this text would do, as a map. */
+int saved_list_validate(Manager *manager, const Caller *caller, const char *text, Value **ret, Error *error);
+
 /* saved-list-load.c: begin to read. */
 void list_load_begin_and_invalidate(ListTask *task);

@@ -50,8 +50,9 @@ bool listen_socket_is_alive(const char *path) {
         if (fd < 0 || make_address(path, &address) < 0) {
                 return false;
         }
-        /* EAGAIN: its queue is full. */
-        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) >= 0 || errno == EAGAIN;
+        /* EAGAIN: its queue is full. EACCES: it is another user's, of which nobody can tell. */
+        return connect(fd, (const struct sockaddr *) &address, sizeof(address)) >= 0 || errno == EAGAIN ||
+               errno == EACCES;
 }
 
 char *listen_socket_get_path(int fd) {

@@ -10,7 +10,7 @@
  * -ENAMETOOLONG for a path that no address takes. */
 int listen_socket_open(const char *path, mode_t mode);
 
-/* Whether somebody accepts connections there now. */
+/* Whether somebody accepts connections there now, or may do so: we are not let in. */
 bool listen_socket_is_alive(const char *path);
 
 /* The path that a socket listens at, freed by the caller with free(); NULL: it is no listening socket of the

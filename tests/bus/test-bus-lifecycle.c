@@ -432,6 +432,23 @@ static void test_validate(void) {
         test_service_free(service);
 }
 
+/* Nobody has installed the switch here: the calls say so, and nothing else happens. */
+static void test_without_compat(void) {
+        TestService *service = test_service_new(0, 0);
+        sd_bus *client = test_client_new(service);
+
+        test_assert_error(
+                        test_call(service, client, MANAGER_PATH, MANAGER, "EnableCompat", "sa{sv}", "", 0),
+                        "org.pm2.Error.NotSupported",
+                        "sockets of PM2");
+        test_assert_error(
+                        test_call(service, client, MANAGER_PATH, MANAGER, "DisableCompat", "a{sv}", 0),
+                        "org.pm2.Error.NotSupported",
+                        "sockets of PM2");
+        test_client_free(client);
+        test_service_free(service);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/lifecycle/duplicate", test_duplicate);
@@ -442,5 +459,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/bus/lifecycle/bad-documents", test_bad_documents);
         g_test_add_func("/bus/lifecycle/validate", test_validate);
         g_test_add_func("/bus/lifecycle/validate-is-ones-own", test_validate_is_ones_own);
+        g_test_add_func("/bus/lifecycle/without-compat", test_without_compat);
         return g_test_run();
 }

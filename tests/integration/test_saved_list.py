@@ -411,6 +411,33 @@ class OfPm2(SavedListCase):
         self.assertIn('pm_exec_path', lines[1])
         self.assertEqual(self.names(), [('good', 'online')])
 
+    def validate(self, text, **values):
+        return self.client.manager_call('Validate', 'sa{sv}', text, harness.options(saved=True, **values))
+
+    def test_what_a_list_would_do(self):
+        """Validate with "saved": what Resurrect does, and nothing of it."""
+        self.client.start_one(self.sleeper(), name='here')
+        entries = [self.entry('web'), self.entry('worker', 'stopped'), self.entry('cluster', exec_mode='cluster_mode'),
+                   self.entry('here'), self.entry('gone', pm_exec_path='/nowhere/app.js'), {'name': 'none'}]
+        result = self.validate(json.dumps(entries))
+        self.assertEqual([app['action'] for app in result['apps']],
+                         ['start', 'register', 'fail', 'skip', 'fail', 'fail'])
+        self.assertFalse(result['ok'])
+        for text, error in zip(('exec_mode', '/nowhere/app.js', 'pm_exec_path'), result['errors']):
+            self.assertIn(text, error)
+        self.assertEqual(result['apps'][3]['ids'], [0])
+        self.assertEqual(self.names(), [('here', 'online')])
+        self.client.manager_call('Save', 'sa{sv}', '', {})
+        self.assertEqual([app['action'] for app in self.validate(harness.read_file(self.list_path))['apps']], ['skip'])
+        self.assertTrue(self.validate('[]')['ok'])
+        self.assert_dbus_error('InvalidData', self.validate, '[')
+        self.assert_dbus_error('InvalidData', self.validate, '[' * 100000)
+        self.assert_dbus_error('LimitExceeded', self.validate, '[' + ' ' * 1024 * 1024 + ']')
+        self.assert_dbus_error(harness.DBUS_ERROR + 'InvalidArgs', self.validate, '[]', mentions='force', force=True)
+        document = self.client.manager_call('Validate', 'sa{sv}', '{"script": "/bin/true"}',
+                                            harness.options(saved=False))
+        self.assertTrue(document['ok'])
+
     def test_compact_and_empty(self):
         self.assertEqual(len(self.resurrect(self.dump(self.entry('a'), indent=None))), 1)
         self.assertEqual(self.resurrect(self.put('[]', self.path('empty.pm2'))), [])

@@ -192,7 +192,9 @@ int pm2_start_json(
                 pm2_value **ret_processes);
 
 /* What pm2_start_json() would do, without doing it: an object with "ok", "errors", "notices" and "apps", as
- * Validate of org.pm2.Manager describes it. -EBADMSG and -EINVAL: the text itself cannot be read. */
+ * Validate of org.pm2.Manager describes it. With the option "saved" the text is a saved list, ours or PM2's
+ * dump.pm2, and it is what pm2_resurrect() would do. -EBADMSG and -EINVAL: the text itself cannot be read.
+ */
 int pm2_validate(pm2_client *client, const char *document, const pm2_options *options, pm2_value **ret);
 
 /* Whether a path is that of an ecosystem file by its name: .json, .yaml, .yml, .config.js, .config.cjs,
@@ -268,6 +270,13 @@ int pm2_kill_daemon(pm2_client *client, const pm2_options *options);
 /* Put the installed supervisor in the place of the running one; every process stays, and one of the client's
  * own stays so. The connection is closed: connect again. */
 int pm2_reexecute(pm2_client *client);
+
+/* Serve the clients of npm's pm2 beside: listen at rpc.sock and pub.sock in a home of PM2, an absolute path,
+ * or NULL for that of the supervisor. The sockets stay until pm2_disable_compat() or until the supervisor is
+ * stopped; the property CompatSocket tells where. AlreadyRunning (-EALREADY): PM2's own daemon is at work
+ * there; -EEXIST: another home is served already. */
+int pm2_enable_compat(pm2_client *client, const char *home, const pm2_options *options);
+int pm2_disable_compat(pm2_client *client, const pm2_options *options);
 
 /* signal: a name with or without SIG, or a number. */
 int pm2_send_signal(

@@ -1,0 +1,295 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PM2's face of the supervisor, looked at from behind: what its clients need and no client shows. A client of ten lines;
+the real ones are in test_pm2_client.py."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import threading
+
+import harness
+from harness import wait_until
+
+KILLER = '''
+import json, os, socket, struct, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+def call(number, method, *args):
+    words = ['j:' + json.dumps({'type': 'call', 'method': method, 'args': list(args)}), f's:{number}']
+    client.sendall(b'\\x12' + b''.join(struct.pack('>I', len(word)) + word.encode() for word in words))
+for number, method in enumerate(sys.argv[2:]):
+    call(number, method, {'pid': os.getpid()})
+while client.recv(65536):
+    pass
+'''
+
+
+class Wire:
+    """One connection to rpc.sock."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(harness.TIMEOUT)
+        self.socket.connect(path)
+        self.number = 0
+
+    def close(self):
+        self.socket.close()
+
+    def read(self, count):
+        data = b''
+        while len(data) < count:
+            more = self.socket.recv(count - len(data))
+            if not more:
+                raise EOFError(data)
+            data += more
+        return data
+
+    def frame(self):
+        count = self.read(1)[0] & 15
+        return [self.read(struct.unpack('>I', self.read(4))[0]) for _ in range(count)]
+
+    def send(self, method, *args):
+        self.number += 1
+        text = json.dumps({'type': 'call', 'method': method, 'args': list(args)})
+        words = [f'j:{text}'.encode(), f's:{self.number}'.encode()]
+        self.socket.sendall(b'\x12' + b''.join(struct.pack('>I', len(word)) + word for word in words))
+
+    def call(self, method, *args):
+        self.send(method, *args)
+        reply, number = self.frame()
+        assert number == f's:{self.number}'.encode(), number
+        return json.loads(reply[2:])
+
+    def value(self, method, *args):
+        reply = self.call(method, *args)
+        assert 'error' not in reply, reply
+        return reply['args'][0]
+
+    def error(self, method, *args):
+        return self.call(method, *args)['error']
+
+
+class Face(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = None
+
+    def start(self, daemon=None, **values):
+        daemon = daemon or self.new_daemon(**values)
+        self.home = os.path.join(daemon.root, 'pm2 home')
+        daemon.start((f'--compat={self.home}',))
+        self._daemon = daemon
+        return daemon
+
+    def socket_path(self, name='rpc.sock'):
+        return os.path.join(self.home, name)
+
+    def wire(self):
+        wire = Wire(self.socket_path())
+        self.addCleanup(wire.close)
+        return wire
+
+    def app(self, **values):
+        return {'name': 'app', 'pm_exec_path': self.sleeper(), 'pm_cwd': self.daemon.apps, 'exec_interpreter': 'none',
+                'exec_mode': 'fork_mode', 'instances': 1, 'pm_out_log_path': '/dev/null', 'pm_err_log_path': '/dev/null',
+                'pm_pid_path': self.path('app.pid'), 'env': {'PATH': os.environ['PATH'], harness.MARK: self.daemon.mark},
+                **values}
+
+
+class Home(Face):
+    def test_files_come_and_go(self):
+        daemon = self.start()
+        for name in ('rpc.sock', 'pub.sock'):
+            self.assertEqual(stat.S_IMODE(os.stat(self.socket_path(name)).st_mode), 0o600)
+        self.assertEqual(harness.read_file(self.socket_path('pm2.pid')), str(daemon.process.pid))
+        daemon.terminate()
+        self.assertEqual(os.listdir(self.home), [])
+
+    def test_a_daemon_at_work_is_left_alone(self):
+        daemon = self.new_daemon()
+        self.home = os.path.join(daemon.root, 'pm2 home')
+        os.mkdir(self.home)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(self.socket_path())
+            other.listen()
+            inode = os.stat(self.socket_path()).st_ino
+            result = self.run_command(harness.pm2d_path(), f'--check-compat-home={self.home}')
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(self.socket_path(), result.stderr)
+            daemon.start((f'--compat={self.home}',))
+            daemon.wait_exit()
+            self.assertEqual(daemon.status, 1)
+            self.assertIn('somebody accepts connections', daemon.log_text())
+            self.assertEqual(os.stat(self.socket_path()).st_ino, inode)
+        # what nobody listens at is in nobody's use
+        self.assertEqual(self.run_command(harness.pm2d_path(), f'--check-compat-home={self.home}').returncode, 0)
+        self.start(daemon)
+        self.assertEqual(self.wire().value('ping', {}), {'msg': 'pong'})
+
+    def test_no_connect_is_refused_over_a_renewal(self):
+        daemon = self.start()
+        wire = self.wire()
+        pid = wire.value('prepare', self.app())[0]['pid']
+        refused, done = [], threading.Event()
+
+        def connect():
+            while not done.is_set():
+                try:
+                    Wire(self.socket_path()).close()
+                except OSError as error:
+                    refused.append(error)
+
+        thread = threading.Thread(target=connect)
+        thread.start()
+        try:
+            for _ in range(3):
+                daemon.connect().manager_call('Reexecute')
+                self.assertEqual(self.wire().value('getMonitorData', {})[0]['pid'], pid)
+        finally:
+            done.set()
+            thread.join()
+        self.assertEqual(refused, [])
+        self.assertEqual(harness.read_file(self.socket_path('pm2.pid')), str(daemon.process.pid))
+
+    def test_the_next_one_takes_over(self):
+        daemon = self.start()
+        pid = self.wire().value('prepare', self.app())[0]['pid']
+        daemon.process.kill()
+        daemon.wait_exit()
+        self.start(daemon)
+        listed = self.wire().value('getMonitorData', {})
+        self.assertEqual([one['pid'] for one in listed], [pid])
+        self.assertEqual(listed[0]['pm2_env']['pm_pid_path'], self.path('app-0.pid'))
+
+
+class End(Face):
+    def killer(self, *methods):
+        client = subprocess.Popen([sys.executable, '-c', KILLER, self.socket_path(), *methods], stdin=subprocess.DEVNULL)
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        return client
+
+    def test_kill_me(self):
+        daemon = self.start()
+        self.wire().value('prepare', self.app())
+        with socket.socket(socket.AF_UNIX) as bus:
+            bus.settimeout(harness.TIMEOUT)
+            bus.connect(self.socket_path('pub.sock'))
+            wait_until(lambda: self.wire().value('ping', {}), 'it serves')
+            client = self.killer('killMe')
+            self.assertEqual(client.wait(harness.TIMEOUT), -signal.SIGQUIT)
+            heard = b''
+            while b'pm2:kill' not in heard:
+                heard += bus.recv(65536)
+        daemon.wait_exit()
+        self.assertEqual((daemon.status, os.listdir(self.home)), (0, []))
+
+    def test_only_the_client_itself_is_signalled(self):
+        daemon = self.start()
+        wire = self.wire()
+        with subprocess.Popen(['sleep', '1000']) as stranger:
+            wire.send('killMe', {'pid': stranger.pid})
+            daemon.wait_exit()
+            self.assertIsNone(stranger.poll())
+            stranger.kill()
+
+    def test_an_update_touches_nothing(self):
+        """What "pm2 update" would do at the end is to start PM2's own daemon."""
+        self.start()
+        pid = self.wire().value('prepare', self.app())[0]['pid']
+        client = self.killer('notifyKillPM2', 'getVersion', 'getMonitorData', 'notifyKillPM2', 'getMonitorData', 'killMe')
+        self.assertEqual(client.wait(harness.TIMEOUT), -signal.SIGTERM)
+        self.assertEqual(self.wire().value('getMonitorData', {})[0]['pid'], pid)
+
+    def test_who_meant_to_end_it_and_went_has_changed_nothing(self):
+        """PM2's daemon never restarts anything after that."""
+        self.start()
+        wire = self.wire()
+        wire.send('notifyKillPM2', {})
+        wire.close()
+        wire = self.wire()
+        pid = wire.value('prepare', self.app())[0]['pid']
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: wire.value('getMonitorData', {})[0]['pid'] not in (0, pid), 'it runs again')
+
+
+class Apps(Face):
+    def test_bad_values(self):
+        self.start()
+        wire = self.wire()
+        for method in ('prepare', 'startProcessId', 'stopProcessId', 'restartProcessId', 'reloadProcessId', 'softReloadProcessId',
+                       'deleteProcessId', 'duplicateProcessId', 'resetMetaProcessId', 'sendSignalToProcessId',
+                       'sendSignalToProcessName', 'sendLineToStdin', 'sendDataToProcessId', 'msgProcess', 'notifyByProcessId',
+                       'monitor', 'unmonitor'):
+            for args in ((), (None,), ([],), ({},), ('x',), (-1,), (2 ** 40,), (0.5,), ({'id': {}},), ({'id': 99, 'env': 5},)):
+                with self.subTest(method=method, args=args):
+                    self.assertTrue(wire.error(method, *args))
+        path = wire.value('prepare', self.app())[0]
+        for env in (5, [], {'current_conf': 5}, {'current_conf': {'env': 5}}, {'current_conf': {'max_restarts': 'x'}}):
+            with self.subTest(env=env):
+                self.assertTrue(wire.error('restartProcessId', {'id': 0, 'env': env}))
+        self.assertEqual(wire.value('getMonitorData', {})[0]['pid'], path['pid'])
+
+    def test_what_is_not_supported_is_named(self):
+        self.start()
+        wire = self.wire()
+        for key, value in {'exec_mode': 'cluster_mode', 'watch': True, 'cron_restart': '* * * * *',
+                           'max_memory_restart': 1000000, 'log_date_format': 'YYYY'}.items():
+            self.assertIn(key, wire.error('prepare', self.app(**{key: value})))
+        self.assertEqual(wire.value('getMonitorData', {}), [])
+
+    def test_what_is_no_attribute_comes_back(self):
+        self.start()
+        wire = self.wire()
+        given = {'km_link': False, 'vizion': True, 'mine': {'deep': [1, {'x': None}]}, 'windowsHide': True, 'filter_env': ['X']}
+        wire.value('prepare', self.app(**given))
+        env = wire.value('getMonitorData', {})[0]['pm2_env']
+        self.assertEqual({key: env[key] for key in given}, given)
+        wire.value('restartProcessId', {'id': 0, 'env': {'current_conf': {'mine': 5, 'vizion': 'null'}, 'NEW': 'x'}})
+        env = wire.value('getMonitorData', {})[0]['pm2_env']
+        self.assertEqual((env['mine'], env['km_link'], env['NEW'], env['env']['NEW']), (5, False, 'x', 'x'))
+        self.assertNotIn('vizion', env)
+
+    def test_both_faces_show_the_same(self):
+        self.start()
+        wire = self.wire()
+        wire.value('prepare', self.app())
+        self.client.start(self.sleeper(), name='other', env={'A': 'b'})
+        ours = {one['name']: one['pid'] for one in self.client.list()}
+        theirs = {one['name']: one['pid'] for one in wire.value('getMonitorData', {})}
+        self.assertEqual(ours, theirs)
+        self.assertEqual(wire.value('getMonitorData', {})[1]['pm2_env']['env']['A'], 'b')
+
+    def test_statuses_have_pm2_s_words(self):
+        self.start()
+        wire = self.wire()
+        crash = self.script('crash.sh', '#!/bin/sh\nexit 3\n')
+        wire.value('prepare', self.app(name='crash', pm_exec_path=crash, restart_delay=600000))
+        listed = wait_until(lambda: [one for one in wire.value('getMonitorData', {})
+                                     if one['pm2_env']['status'] == 'waiting restart'], 'it waits')
+        self.assertEqual((listed[0]['pm2_env']['exit_code'], listed[0]['pid']), (3, 0))
+        wire.value('stopProcessId', 0)
+        self.assertEqual(wire.value('getMonitorData', {})[0]['pm2_env']['status'], 'stopped')
+
+    def test_registered_as_stopped(self):
+        """As "pm2 resurrect" does with what was stopped."""
+        self.start()
+        wire = self.wire()
+        app = self.app(status='stopped', pm_id=7, restart_time=3, pm_uptime=1)
+        del app['instances']
+        entry, = wire.value('prepare', app)
+        self.assertEqual((entry['pm2_env']['status'], entry['pid'], entry['pm2_env']['pm_id']), ('stopped', 0, 0))
+        started = wire.value('startProcessId', '0')
+        self.assertEqual(started['pm2_env']['status'], 'online')
+        self.assertEqual(wire.error('startProcessId', 0), 'process already online')
+
+
+if __name__ == '__main__':
+    harness.main()
