@@ -270,7 +270,7 @@ void compat_message(void *userdata, RpcCall *call) {
                 rpc_call_fail(call, "msg: expected the name of an action");
         } else if (rpc_member(call, 0, "id")) {
                 message_id(userdata, call, action->string);
-        } else {
+        } else if (named) {
                 message_name(userdata, call, action->string, name->string);
         }
 }

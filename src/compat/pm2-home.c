@@ -11,7 +11,7 @@ static char *choose(Pm2Variable variable, const char *name, const char *folder, 
 
 int pm2_home_init(Pm2Home *home, const char *folder, const char *user_home, Pm2Variable variable) {
         const char *given = folder && folder[0] ? folder : variable("PM2_HOME");
-        g_auto(Pm2Home) made = { 0 };
+        Pm2Home made = { 0 };
 
         made.folder = given && given[0] ? g_strdup(given)
                       : user_home       ? g_strconcat(user_home, "/.pm2", NULL)
@@ -21,10 +21,10 @@ int pm2_home_init(Pm2Home *home, const char *folder, const char *user_home, Pm2V
         made.pid_path = choose(variable, "PM2_PID_FILE_PATH", made.folder, "pm2.pid");
         if (made.folder[0] != '/' || made.rpc_path[0] != '/' || made.pub_path[0] != '/' ||
             made.pid_path[0] != '/') {
+                pm2_home_done(&made);
                 return -EINVAL;
         }
         *home = made;
-        made = (Pm2Home){ 0 };
         return 0;
 }
 

@@ -105,9 +105,9 @@ static void add_given_attributes(JsonMembers *members, const AppConfig *config) 
                 json_members_bool(
                                 members,
                                 "pmx",
-                                pmx->kind == VALUE_BOOL
-                                                ? pmx->boolean
-                                                : pmx->kind != VALUE_STRING || strcmp(pmx->string, "false"));
+                                pmx->kind == VALUE_BOOL ? pmx->boolean
+                                                        : pmx->kind != VALUE_STRING ||
+                                                                          strcmp(pmx->string, "false") != 0);
         }
 }
 

@@ -14,7 +14,7 @@
 #define ROW(field)   .offset = offsetof(AppConfig, field)
 #define NAME_BYTES   255
 #define STRING_BYTES (128 * 1024 - 1) /* MAX_ARG_STRLEN of execve(2), with the NUL */
-#define EXTRA_BYTES  (256 * 1024)
+#define EXTRA_BYTES  (UINT64_C(256) * 1024)
 #define DAY_USEC     (UINT64_C(86400) * USEC_PER_SEC)
 #define TIMER_MAX    (365 * DAY_USEC)
 

@@ -10,7 +10,7 @@
         for (guint i = 0; i < (manager)->observers->len; i++) {                                             \
                 const ManagerObserver *observer = (manager)->observers->pdata[i];                           \
                 if (observer->member) {                                                                     \
-                        observer->member(observer->userdata __VA_OPT__(, ) __VA_ARGS__);                    \
+                        observer->member(__VA_ARGS__);                                                      \
                 }                                                                                           \
         }
 
@@ -23,15 +23,15 @@ void manager_remove_observer(Manager *manager, const ManagerObserver *observer) 
 }
 
 void observers_tell_added(Manager *manager, Process *process) {
-        TELL(manager, added, process);
+        TELL(manager, added, observer->userdata, process);
 }
 
 void observers_tell_changed(Manager *manager, Process *process, unsigned changes) {
-        TELL(manager, changed, process, changes);
+        TELL(manager, changed, observer->userdata, process, changes);
 }
 
 void observers_tell_event(Manager *manager, Process *process, ProcessEventKind kind, bool manually) {
-        TELL(manager, event, process, kind, manually);
+        TELL(manager, event, observer->userdata, process, kind, manually);
 }
 
 bool observers_want_messages(const Manager *manager) {
@@ -51,29 +51,29 @@ void observers_tell_message(
                 const char *data,
                 size_t data_length,
                 bool raw) {
-        TELL(manager, message, process, type, data, data_length, raw);
+        TELL(manager, message, observer->userdata, process, type, data, data_length, raw);
 }
 
 void observers_tell_removed(Manager *manager, Process *process) {
-        TELL(manager, removed, process);
+        TELL(manager, removed, observer->userdata, process);
 }
 
 void observers_tell_shutting_down(Manager *manager) {
-        TELL(manager, shutting_down);
+        TELL(manager, shutting_down, observer->userdata);
 }
 
 void observers_tell_killed(Manager *manager, const char *reason) {
-        TELL(manager, killed, reason);
+        TELL(manager, killed, observer->userdata, reason);
 }
 
 void observers_tell_leaving(Manager *manager) {
-        TELL(manager, leaving);
+        TELL(manager, leaving, observer->userdata);
 }
 
 void observers_tell_restarting(Manager *manager) {
-        TELL(manager, restarting);
+        TELL(manager, restarting, observer->userdata);
 }
 
 void observers_tell_compat_changed(Manager *manager) {
-        TELL(manager, compat_changed);
+        TELL(manager, compat_changed, observer->userdata);
 }

@@ -28,7 +28,7 @@ static void put_head(GByteArray *bytes, uint8_t head) {
 }
 
 /* A frame of texts, ended by NULL. */
-static void put_frame(GByteArray *bytes, uint8_t version, ...) {
+static void put_frame(GByteArray *bytes, unsigned version, ...) {
         const char *texts[AMP_ARGUMENTS_MAX];
         uint8_t count = 0;
         va_list list;
