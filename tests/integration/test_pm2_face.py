@@ -141,10 +141,11 @@ class Home(Face):
 
         def connect():
             while not done.is_set():
-                try:
-                    Wire(self.socket_path()).close()
-                except OSError as error:
-                    refused.append(error)
+                with socket.socket(socket.AF_UNIX) as client:  # it waits where the queue is full
+                    try:
+                        client.connect(self.socket_path())
+                    except OSError as error:
+                        refused.append(error)
 
         thread = threading.Thread(target=connect)
         thread.start()
