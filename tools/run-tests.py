@@ -252,6 +252,11 @@ def node_versions(step):
              env={'PM2D_BUILD_DIR': build_directory('gcc'), 'PYTHONDONTWRITEBYTECODE': '1'})
 
 
+def pm2_versions(step):
+    step.run([os.path.join(TOP, 'tests', 'pm2-versions.py')],
+             env={'PM2D_BUILD_DIR': build_directory('gcc'), 'PYTHONDONTWRITEBYTECODE': '1'})
+
+
 def fuzz(step, seconds, names=()):
     """Run the fuzz targets of these names, or all that are built."""
     folder = os.path.join(build_directory('fuzz'), 'tests', 'fuzz')
@@ -342,6 +347,7 @@ def long_steps(fuzz_seconds):
         Step('test-system-sanitize', 'tests of the installed service under ASan and UBSan', meson_test,
              'system-sanitize', suites=('system',), env=SANITIZE_ENV, slower=3),
         Step('node-versions', 'programs of Node 18, 20, 22 and 24', node_versions),
+        Step('pm2-versions', 'clients of PM2 5 and 6', pm2_versions),
         Step('build-fuzz', 'build with libFuzzer', meson_build, 'fuzz', '-Dfuzz=true', *SANITIZE, compiler='clang'),
         Step('fuzz', f'fuzz targets, {fuzz_seconds} s each', fuzz, fuzz_seconds),
     ]

@@ -14,16 +14,30 @@ static uint64_t now_msec(void) {
         return now_realtime_usec() / USEC_PER_MSEC;
 }
 
-void compat_events_tell(Compat *compat, const Process *process, const char *event, bool manually) {
+static void tell(
+                Compat *compat,
+                const Process *process,
+                const char *event,
+                bool manually,
+                const char *status) {
         if (pub_server_is_idle(compat->pub)) {
                 return;
         }
         g_autoptr(GString) payload = g_string_new("{\"event\":");
         json_text_append_string(payload, event);
         g_string_append_printf(payload, ",\"manually\":%s,\"process\":", manually ? "true" : "false");
-        pm2_event_process_append(payload, compat->texts, process);
+        pm2_event_process_append(payload, compat->texts, process, status);
         g_string_append_printf(payload, ",\"at\":%" PRIu64 "}", now_msec());
         pub_server_send(compat->pub, "process:event", payload->str, payload->len);
+}
+
+void compat_events_tell(Compat *compat, const Process *process, const char *event, bool manually) {
+        tell(compat, process, event, manually, NULL);
+}
+
+/* An exit is told before anything follows from it. */
+static const char *status_at(const Process *process, ProcessEventKind kind) {
+        return kind == EVENT_EXIT && process_state_is_running(process->state) ? "stopped" : NULL;
 }
 
 static bool is_being_reloaded(const Compat *compat, const Process *process) {
@@ -35,7 +49,7 @@ static void on_event(void *userdata, Process *process, ProcessEventKind kind, bo
 
         /* Who reloads it says so itself. */
         if (kind != EVENT_RESTART || !manually || !is_being_reloaded(compat, process)) {
-                compat_events_tell(compat, process, process_event_to_name(kind), manually);
+                tell(compat, process, process_event_to_name(kind), manually, status_at(process, kind));
         }
 }
 

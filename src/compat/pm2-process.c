@@ -25,12 +25,12 @@ static const char *status_of(const Process *process) {
         return strcmp(status, "waiting-restart") == 0 ? "waiting restart" : status;
 }
 
-static void add_run(JsonMembers *members, const Process *process) {
+static void add_run(JsonMembers *members, const Process *process, const char *status) {
         const SelfReport *report = &process->report;
         /* What is no more neither offers nor measures anything. */
         bool runs = process_state_is_alive(process->state);
 
-        json_members_string(members, "status", status_of(process));
+        json_members_string(members, "status", status);
         json_members_number(members, "pm_uptime", (int64_t) (process->start_realtime_usec / USEC_PER_MSEC));
         add_said(members, "axm_actions", runs ? report->actions : NULL, "[]");
         add_said(members, "axm_monitor", runs ? report->metrics : NULL, "{}");
@@ -65,7 +65,8 @@ static void add_exit(JsonMembers *members, const Process *process) {
         }
 }
 
-static void append_env(GString *text, Pm2Texts *texts, const Process *process, bool with_env) {
+static void append_env(
+                GString *text, Pm2Texts *texts, const Process *process, bool with_env, const char *status) {
         const Pm2Text *declared = pm2_texts_get(texts, process);
         const char *start = declared->text->str;
         size_t behind_env = declared->env_start + declared->env_length;
@@ -75,20 +76,20 @@ static void append_env(GString *text, Pm2Texts *texts, const Process *process, b
         members.any = true;
         g_string_append_len(text, start, (gssize) (with_env ? behind_env : declared->env_start));
         g_string_append_len(text, start + behind_env, (gssize) (declared->text->len - behind_env));
-        add_run(&members, process);
+        add_run(&members, process, status);
         add_exit(&members, process);
         json_members_end(&members);
 }
 
-void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process) {
-        append_env(text, texts, process, false);
+void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process, const char *status) {
+        append_env(text, texts, process, false, status ? status : status_of(process));
 }
 
 static void add_head(JsonMembers *members, Pm2Texts *texts, const Process *process) {
         json_members_number(members, "pid", process->pid);
         json_members_string(members, "name", process->config->name);
         json_members_key(members, "pm2_env");
-        append_env(members->text, texts, process, true);
+        append_env(members->text, texts, process, true, status_of(process));
         json_members_number(members, "pm_id", process->id);
 }
 

@@ -15,8 +15,8 @@ void pm2_process_append(
 /* What its daemon answers a start with: the same, and what Node's object of a child process has. */
 void pm2_started_append(GString *text, Pm2Texts *texts, const Process *process);
 
-/* pm2_env of an event: without "env", but with its variables. */
-void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process);
+/* pm2_env of an event: without "env", but with its variables. status: NULL is the one that it has. */
+void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process, const char *status);
 
 /* {"pm_id":...,"name":...,"namespace":...}: of whom a message comes. */
 void pm2_sender_append(GString *text, const Process *process);

@@ -37,13 +37,8 @@ static void free_kept(void *item) {
         g_free(kept);
 }
 
-/* As PM2 writes an id. */
 static void add_unique_id(JsonMembers *members, const Process *process) {
-        const char *id = process->unique_id;
-
-        json_members_key(members, "unique_id");
-        g_string_append_printf(
-                        members->text, "\"%.8s-%.4s-%.4s-%.4s-%s\"", id, id + 8, id + 12, id + 16, id + 20);
+        json_members_string(members, "unique_id", process->unique_id);
 }
 
 static void add_variables(JsonMembers *members, const Environment *environment, bool skip_known) {
@@ -60,12 +55,29 @@ static void add_variables(JsonMembers *members, const Environment *environment, 
 /* Attributes that PM2 knows by another name, or that stand somewhere else. */
 static bool is_told_otherwise(const Attribute *attribute) {
         static const char *const names[] = {
-                "script",      "name",       "namespace",    "cwd",
-                "interpreter", "env",        "out_file",     "error_file",
-                "log_file",    "pid_file",   "extra",        "exec_mode",
-                "instances",   "merge_logs", "pmx",          "filter_env",
-                "args",        "node_args",  "autorestart",  "autostart",
-                "treekill",    "watch",      "instance_var", "ready_timeout_action",
+                "script",
+                "name",
+                "namespace",
+                "cwd",
+                "interpreter",
+                "env",
+                "out_file",
+                "error_file",
+                "log_file",
+                "pid_file",
+                "extra",
+                "exec_mode",
+                "instances",
+                "pmx",
+                "filter_env",
+                "args",
+                "node_args",
+                "autorestart",
+                "autostart",
+                "treekill",
+                "watch",
+                "instance_var",
+                "ready_timeout_action",
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {

@@ -235,7 +235,9 @@ static Place place_of(
         if (strcmp(key, "instances") == 0) {
                 return source == PM2_SOURCE_START ? PLACE_ATTRIBUTE : PLACE_NOWHERE;
         }
+        /* What asks for nothing that is not supported is given back, no more. */
         if (!attribute || attribute->type == ATTRIBUTE_KEPT ||
+            (attribute->type == ATTRIBUTE_OFF && is_false(entry->value) && strcmp(key, "watch") != 0) ||
             (source != PM2_SOURCE_DUMP && is_among(key, declared, G_N_ELEMENTS(declared))) ||
             (is_among(key, of_watch, G_N_ELEMENTS(of_watch)) && is_false(value_get(object, "watch")))) {
                 return PLACE_EXTRA;

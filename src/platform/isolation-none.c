@@ -8,6 +8,7 @@
 #include "basic/cleanup.h"
 #include "basic/fault-point.h"
 #include "basic/macro.h"
+#include "basic/time-util.h"
 #include "platform/isolation-internal.h"
 #include "platform/orphans.h"
 #include "platform/proc-stat.h"
@@ -19,11 +20,14 @@
 enum {
         KILL_ROUNDS_MAX = 64,
 };
+#define UNKNOWN_USEC_MAX (20 * USEC_PER_MSEC)
 
 typedef struct NoneIsolation {
         Isolation base;
         Orphans *orphans;
         GHashTable *groups; /* set of NoneGroup */
+        GArray *unknown;    /* of pid_t, as of unknown_usec; NULL: never asked for */
+        uint64_t unknown_usec;
 } NoneIsolation;
 
 typedef struct NoneGroup {
@@ -240,16 +244,65 @@ static void none_main_exited(IsolationGroup *base) {
         orphans_remove_known(group->isolation->orphans, group->main_pid);
 }
 
+/* Our children that nobody knows. Figures are asked for of many groups in a row: all of them have the same
+ * ones. */
+static const GArray *list_unknown(NoneIsolation *isolation) {
+        uint64_t now_usec = now_monotonic_usec();
+
+        if (isolation->unknown && now_usec - isolation->unknown_usec < UNKNOWN_USEC_MAX) {
+                return isolation->unknown;
+        }
+        g_clear_pointer(&isolation->unknown, g_array_unref);
+        isolation->unknown = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        isolation->unknown_usec = now_usec;
+        g_autoptr(GArray) own = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        proc_list_children(getpid(), own);
+        for (guint i = 0; i < own->len; i++) {
+                pid_t pid = g_array_index(own, pid_t, i);
+                if (!orphans_is_known(isolation->orphans, pid)) {
+                        g_array_append_val(isolation->unknown, pid);
+                }
+        }
+        return isolation->unknown;
+}
+
+/* The members that figures are of: not the strangers of a group that was adopted, for whom the whole of
+ * /proc would have to be searched. */
+static GArray *list_measured(const NoneGroup *group) {
+        const GArray *unknown = group->adopted ? NULL : list_unknown(group->isolation);
+        GArray *members = g_array_new(FALSE, FALSE, sizeof(pid_t));
+
+        if (group->main_pidfd >= 0) {
+                g_array_append_val(members, group->main_pid);
+        }
+        for (guint i = 0; unknown && i < unknown->len; i++) {
+                pid_t pid = g_array_index(unknown, pid_t, i);
+                if (is_stranger_of(group, pid)) {
+                        g_array_append_val(members, pid);
+                }
+        }
+        return members;
+}
+
 static int none_read_stat(IsolationGroup *base, IsolationStat *ret) {
-        g_autoptr(GArray) members = list_members((const NoneGroup *) base);
+        const NoneGroup *group = (const NoneGroup *) base;
+        g_autoptr(GArray) members = list_measured(group);
         IsolationStat sum = { 0 };
 
         for (guint i = 0; i < members->len; i++) {
+                pid_t pid = g_array_index(members, pid_t, i);
                 ProcStat stat;
-                if (proc_stat_read(g_array_index(members, pid_t, i), &stat) == 0) {
-                        sum.memory_bytes += stat.resident_bytes;
-                        sum.cpu_usec += stat.cpu_usec;
-                        sum.tasks += stat.threads;
+                if (proc_stat_read(pid, &stat) < 0) {
+                        continue;
+                }
+                sum.memory_bytes += stat.resident_bytes;
+                sum.cpu_usec += stat.cpu_usec;
+                sum.tasks += stat.threads;
+                if (stat.threads != 1 || !proc_list_children_of_thread(pid, members)) {
+                        proc_list_children(pid, members);
+                }
+                if (group->followed) { /* one was found twice */
+                        drop_doubles(members);
                 }
         }
         *ret = sum;
@@ -281,6 +334,7 @@ static void none_free(Isolation *base) {
 
         orphans_free(isolation->orphans);
         g_hash_table_unref(isolation->groups);
+        g_clear_pointer(&isolation->unknown, g_array_unref);
         g_free(isolation);
 }
 

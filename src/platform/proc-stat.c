@@ -157,6 +157,18 @@ void proc_list_all(GArray *pids) {
         }
 }
 
+bool proc_list_children_of_thread(pid_t pid, GArray *pids) {
+        g_autofree char *file = g_strdup_printf("task/%d/children", pid);
+        _cleanup_close_ int fd = open_proc(pid, file);
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        if (fd < 0 || read_all(fd, text, ENVIRON_BYTES_MAX) < 0) {
+                return false;
+        }
+        append_pids(text->str, pids);
+        return true;
+}
+
 void proc_list_children(pid_t pid, GArray *pids) {
         char path[64];
         (void) snprintf(path, sizeof(path), "/proc/%d/task", pid);

@@ -35,6 +35,9 @@ void proc_list_all(GArray *pids);
 
 /* Append the pids of the children of a process, zombies included. */
 void proc_list_children(pid_t pid, GArray *pids);
+/* The same of a process with one thread, with fewer questions. false: it is gone, or the kernel does not
+ * tell. */
+bool proc_list_children_of_thread(pid_t pid, GArray *pids);
 
 /* Whether the environment that a process was executed with has exactly this assignment. */
 bool proc_has_variable(pid_t pid, const char *assignment);
