@@ -30,8 +30,8 @@ for note in ('PM2_JSON_PROCESSING', 'PM2_USAGE'):
     accept('the client\'s notes to itself are no variables of an app', f'*pm2_env.{note}', f'*pm2_env.env.{note}',
            f'*.JSON[*.{note}', f'events.life.*.process.{note}', f'outcome.env.{note}', ours=MISSING)
 accept('the client\'s notes to itself are no variables of an app', 'stdout', theirs='.*PM2_JSON_PROCESSING.*', ours=MISSING)
-accept_keys('the default is said', 'watch', 'merge_logs', 'version', theirs=MISSING)
-accept('the default is said', 'stdout', theirs=MISSING, ours='"(watch|merge_logs|version): .*"')
+accept_keys('the default is said', 'watch', 'version', theirs=MISSING)
+accept('the default is said', 'stdout', theirs=MISSING, ours='"(watch|version): .*"')
 accept_keys('the signal that ended it is said', 'exit_signal', theirs=MISSING)
 accept_keys('11.2.2: pids of what is dead are nobody\'s', '_tree_pids', ours=MISSING)
 accept('11.2.2: pids of what is dead are nobody\'s', 'list[*.pid', theirs='"[$]PID"', ours='0')
@@ -100,7 +100,7 @@ older('PM2 7 has it', 'status', 'std*', where='cli-read/20*')
 
 # More of what is told of a process
 
-FROM_FILES = ('api-start-json*', 'api-restart/*', 'cli-start-file/*', 'api-start-errors/*')
+FROM_FILES = ('api-start-json*', 'api-restart/*', 'cli-start-file/*')
 OF_OLD = ('api-dump/*', 'cli-saved/*', 'rpc-prepare/*')
 accept_keys('pmx: false loads nothing into an app, and only that could tell', 'node_version', ours=MISSING)
 accept('pmx: false loads nothing into an app, and only that could tell', 'stdout', theirs='"node.js version .*"',
