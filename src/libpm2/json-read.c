@@ -8,6 +8,7 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Reader {
@@ -328,10 +329,12 @@ PM2_EXPORT int pm2_value_from_json(const char *text, size_t length, pm2_value **
                 return -EBADMSG;
         }
         /* Numbers are looked at beyond their end: there must be one. */
-        _cleanup_free_ char *copy = strndup(text, length);
+        _cleanup_free_ char *copy = malloc(length + 1);
         if (!copy) {
                 return -ENOMEM;
         }
+        memcpy(copy, text, length); /* NULs and all */
+        copy[length] = '\0';
         Reader reader = { .next = copy, .end = copy + length };
         reader.plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t) 0);
         if (reader.plain == (locale_t) 0) {

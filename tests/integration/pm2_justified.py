@@ -88,11 +88,16 @@ accept('a stop of what does not run is no error', 'result[*', where='api-dump/6*
 
 # PM2 5 and 6
 
-older('version control is read by PM2 7 only where it is told to', '*.versioning', theirs='null', ours=MISSING)
+older('version control is read by PM2 7 only where it is told to', '*.versioning', theirs='null|"null"|true', ours=MISSING)
 older('version control is read by PM2 7 only where it is told to', '*.vizion_running', theirs='true', ours='false')
 older('version control is read by PM2 7 only where it is told to', 'stdout', theirs='"versioning: null,?"', ours=MISSING)
 older('"online" comes late where version control is read', 'events.life.*.order', theirs='.* manually", "online".*',
       ours='.*"online".* manually".*')
+for name in ('axm_*', 'env', 'env_production', 'args', 'node_args'):
+    older('what is no text is no variable', f'outcome.env.{name}', ours=MISSING)
+older('they are there as soon as they are known', 'events.life.*.process.exit_code',
+      'events.life.*.process.prev_restart_delay', theirs=MISSING)
+older('keys come in the order of the client', 'stdout', where='cli-trigger/*', theirs='.*asked.*', ours='.*asked.*')
 older('PM2 7 has it', 'outcome.methods.getSystemData', theirs=MISSING)
 older('PM2 7 has it', '*', where='rpc-read/4*')
 older('PM2 7 has it', 'status', 'std*', where='cli-read/19*')
