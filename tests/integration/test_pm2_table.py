@@ -34,7 +34,7 @@ RECORDS = os.environ.get('PM2D_TEST_RECORDS')
 REPORT = os.environ.get('PM2D_TEST_REPORT')
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'pm2-scenario-client.js')
 SCENARIO_TIMEOUT = 300
-JOBS = 2
+JOBS = 4
 
 KEPT = json.loads(harness.read_file(RECORDS)) if RECORDS else {}
 
