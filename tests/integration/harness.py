@@ -68,7 +68,7 @@ def pm2ctl_path():
 
 
 def npm_packages():
-    """The folder with what tools/install-npm installs. Without it a case is left out, but in the quick tier alone."""
+    """The folder with what tools/install-npm installs. Where they cannot be had a case is left out, but in the quick tier alone."""
     folder = os.path.join(TOP, 'build', 'npm')
     if not os.path.exists(os.path.join(folder, 'installed')):
         text = 'packages of npm are not installed (tools/install-npm)'
