@@ -14,7 +14,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 VERSIONS = ('18.20.8', '20.20.2', '22.23.3', '24.21.0')
-MODULES = ('test_channel', 'test_readiness', 'test_message_bus', 'test_pm2_io', 'test_preload', 'test_clients')
+MODULES = ('test_channel', 'test_cluster', 'test_readiness', 'test_message_bus', 'test_pm2_io', 'test_preload', 'test_clients',
+           'test_drain')
 MACHINES = {'x86_64': 'x64', 'aarch64': 'arm64'}
 
 

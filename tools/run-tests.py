@@ -20,6 +20,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, 'build')
 LOGS = os.path.join(BUILD, 'logs')
 JOBS = os.cpu_count() or 2
+# Tests wait more than they work.
+TEST_JOBS = 2 * JOBS
 SANITIZE = ['-Db_sanitize=address,undefined', '-Db_lundef=false']
 SANITIZE_ENV = {
     'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1:halt_on_error=1:detect_stack_use_after_return=1:'
@@ -28,12 +30,14 @@ SANITIZE_ENV = {
     'PM2D_TEST_SANITIZED': '1',
 }
 OUTPUT_TAIL_LINES = 60
+EXCERPT_LINES = 40
 FUZZ_SECONDS = 300
-# What reads files, and targets, is fuzzed for a minute each in the full tier too.
+# What reads files, and what comes from apps and their callers, is fuzzed for a while in the full tier too.
 FUZZ_FULL = tuple(name for name in ('json', 'yaml', 'environment-file', 'saved-list', 'target', 'process-record', 'state-store',
-                                    'channel', 'ipc-message', 'notify-message', 'amp', 'json-read')
+                                    'channel', 'ipc-message', 'notify-message', 'amp', 'json-read', 'cluster-message', 'cron',
+                                    'watch-rules', 'log-lines', 'health-check', 'http-status')
                   if os.path.exists(os.path.join(TOP, 'tests', 'fuzz', f'fuzz-{name}.c')))
-FUZZ_FULL_SECONDS = 60
+FUZZ_FULL_SECONDS = 30
 
 
 class StepFailed(Exception):
@@ -48,6 +52,7 @@ class Step:
         self.function, self.arguments, self.options = function, arguments, options
         self.passed = self.failed = self.skipped = 0
         self.notes = []
+        self.failures = []  # a line each, said again at the end
         self.log = None
 
     def run(self, command, *, env=None, cwd=TOP, check=True):
@@ -84,13 +89,20 @@ class Step:
         for note in self.notes:
             print(f'        {note}')
         if error and self.failed:
-            print(f'        {error}; {os.path.relpath(self.log.name, TOP)}:')
-            for line in self.log_tail():
-                print(f'        | {line}')
+            self.failures.append(error)
+            if len(self.failures) == 1:  # or the notes have shown what failed
+                print(f'        {error}; {os.path.relpath(self.log.name, TOP)}:')
+                for line in self.log_tail():
+                    print(f'        | {line}')
         sys.stdout.flush()
 
 
 # Builds and test runs
+
+# Of unittest, of tests/system/run.py, of TAP, of GLib's assertions and of the sanitizers
+FAILURE = re.compile(r'^(FAIL|ERROR): |^== test_.*[1-9][0-9]* failed|^not ok |^(\*\*|Bail out)|runtime error: |'
+                     r'ERROR: (Address|Leak)Sanitizer|before its end$')
+FAILURE_END = re.compile(r'^(=====|== test_|Ran |(not )?ok )')
 
 def build_directory(name):
     return os.path.join(BUILD, name)
@@ -116,11 +128,28 @@ def read_results(path):
         return [json.loads(line) for line in results if line.strip()]
 
 
+def excerpt(output):
+    """What a failed test says of its failures, or else its last lines."""
+    lines = output.splitlines()
+    starts = [number for number, line in enumerate(lines) if FAILURE.search(line)]
+    chosen = []
+    for start in starts:
+        end = start + 1
+        while not lines[start].startswith('== ') and end < len(lines) and end - start < EXCERPT_LINES and not FAILURE_END.match(lines[end]):
+            end += 1
+        chosen += [number for number in range(start, end) if not chosen or number > chosen[-1]]
+    if not chosen:
+        return lines[-OUTPUT_TAIL_LINES:]
+    return [lines[number] for number in chosen[:4 * EXCERPT_LINES]]
+
+
 def show_failed_test(step, test):
     step.notes.append(f'{test["result"]}: {test["name"]} ({test["duration"]:.1f} s)')
-    for stream in ('stdout', 'stderr'):
-        for line in test.get(stream, '').splitlines()[-OUTPUT_TAIL_LINES:]:
-            step.notes.append(f'| {line}')
+    output = test.get('stdout', '') + '\n' + test.get('stderr', '')
+    lines = excerpt(output)
+    step.notes += [f'| {line}' for line in lines]
+    step.failures.append(test['name'])
+    step.failures += [f'  {line}' for line in lines if FAILURE.search(line)]
 
 
 def count_results(step, results):
@@ -145,7 +174,7 @@ def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper
         raise StepFailed(f'{name} is not built')
     logbase = f'log-{step.name}'
     command = ['meson', 'test', '-C', directory, '--no-rebuild', '--logbase', logbase,
-               '--timeout-multiplier', str(slower), '--num-processes', str(JOBS)]
+               '--timeout-multiplier', str(slower), '--num-processes', str(JOBS if wrapper else TEST_JOBS)]
     for suite in suites:
         command += ['--suite', suite]
     for suite in without:
@@ -289,6 +318,7 @@ def fuzz(step, seconds, names=()):
                 step.passed += 1
             else:
                 step.failed += 1
+                step.failures.append(os.path.basename(target))
                 step.notes.append(f'FAIL: {os.path.basename(target)}')
                 step.notes += [f'| {line}' for line in result.stderr.splitlines()[-OUTPUT_TAIL_LINES:]]
 
@@ -318,9 +348,9 @@ def full_steps():
     return [
         Step('build-clang', 'build with clang, ASan and UBSan', meson_build, 'clang', '--buildtype=debugoptimized',
              *SANITIZE, compiler='clang'),
-        Step('test-clang', 'tests with clang under ASan and UBSan', meson_test, 'clang',
-             without=(*NOT_QUICK, 'lint'), env=SANITIZE_ENV, slower=3,
-             expect=('unit', 'bus', 'integration')),
+        # what gcc's build runs against the whole program under the same sanitizers is not run twice
+        Step('test-clang', 'tests of parts with clang under ASan and UBSan', meson_test, 'clang',
+             without=(*NOT_QUICK, 'lint', 'integration'), env=SANITIZE_ENV, slower=3, expect=('unit', 'bus')),
         Step('test-full', 'tests of the full tier', meson_test, 'gcc', suites=('full',)),
         Step('build-system', 'build to be installed in /usr', meson_build, 'system', '--prefix=/usr'),
         Step('test-system', 'tests of the installed service under systemd', meson_test, 'system', suites=('system',)),
@@ -393,6 +423,9 @@ def main():
     started = time.monotonic()
     for number, step in enumerate(steps, 1):
         step.execute(number, len(steps))
+    for step in steps:
+        for line in step.failures:
+            print(f'FAILED {step.name}: {line}')
     minutes, seconds = divmod(int(time.monotonic() - started), 60)
     passed, failed, skipped = (sum(getattr(step, key) for step in steps)
                                for key in ('passed', 'failed', 'skipped'))

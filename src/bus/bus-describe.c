@@ -98,7 +98,7 @@ static int append_documented(sd_bus_message *message, Manager *manager, const Pr
                         process->config->namespace,
                         "exec_mode",
                         "s",
-                        "fork_mode",
+                        app_config_exec_mode(process->config),
                         "version",
                         "s",
                         process->version,
@@ -115,7 +115,7 @@ static int append_facts(sd_bus_message *message, const Process *process, const P
 
         return sd_bus_message_append(
                         message,
-                        "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}",
+                        "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}",
                         "pm_pid_path",
                         "s",
                         process->pid_path,
@@ -146,6 +146,12 @@ static int append_facts(sd_bus_message *message, const Process *process, const P
                         "cpu_usage_nsec",
                         "t",
                         figures->cpu_nsec,
+                        "health_status",
+                        "s",
+                        health_to_name(process->health),
+                        "next_cron_run",
+                        "t",
+                        process->next_cron_realtime_usec,
                         "tasks",
                         "u",
                         figures->tasks);
@@ -155,7 +161,7 @@ static int append_facts(sd_bus_message *message, const Process *process, const P
  * tells by now. */
 static bool is_documented(const Attribute *attribute) {
         return strcmp(attribute->name, "namespace") == 0 || strcmp(attribute->name, "instances") == 0 ||
-               g_str_has_prefix(attribute->name, "axm_");
+               strcmp(attribute->name, "exec_mode") == 0 || g_str_has_prefix(attribute->name, "axm_");
 }
 
 int bus_describe_append_config(sd_bus_message *message, const AppConfig *config, bool with_environment) {
@@ -204,12 +210,30 @@ static int append_report(sd_bus_message *message, const SelfReport *report) {
         return r;
 }
 
+static int append_sockets(sd_bus_message *message, const Manager *manager, const Process *process) {
+        g_autoptr(Value) sockets = manager_listen_sockets(manager, process);
+
+        return value_count(sockets) > 0 ? bus_value_append_entry(message, "listen_sockets", sockets) : 0;
+}
+
 static int append_full(
                 sd_bus_message *message,
+                const Manager *manager,
                 const Process *process,
                 const Caller *caller,
                 const ProcessFigures *figures) {
         int r = append_facts(message, process, figures);
+        uint64_t accepted;
+
+        if (r >= 0 && manager_read_accepted(process, &accepted)) {
+                r = sd_bus_message_append(message, "{sv}", "accepted", "t", accepted);
+        }
+        if (r >= 0) {
+                r = append_sockets(message, manager, process);
+        }
+        if (r >= 0 && process->log_path[0]) {
+                r = sd_bus_message_append(message, "{sv}", "pm_log_path", "s", process->log_path);
+        }
 
         for (size_t i = 0; r >= 0 && i < n_attributes; i++) {
                 bool hidden = attributes[i].type == ATTRIBUTE_ENVIRONMENT && caller->uid != process->owner;
@@ -247,7 +271,7 @@ int bus_describe_append(
                 r = append_documented(message, manager, process);
         }
         if (r >= 0 && full) {
-                r = append_full(message, process, caller, &figures);
+                r = append_full(message, manager, process, caller, &figures);
         }
         if (r >= 0) {
                 r = close_map_entry(message);

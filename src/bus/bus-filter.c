@@ -100,6 +100,31 @@ int bus_filter_new(const Caller *caller, const Value *options, BusFilter **ret, 
         return 0;
 }
 
+int bus_filter_new_of_logs(
+                const Caller *caller,
+                const char *target,
+                bool out,
+                bool error_stream,
+                BusFilter **ret,
+                Error *error) {
+        g_autoptr(BusFilter) filter = g_new0(BusFilter, 1);
+
+        filter->caller = *caller;
+        filter->events = g_ptr_array_new_with_free_func(g_free);
+        if (out) {
+                g_ptr_array_add(filter->events, g_strdup("log:out"));
+        }
+        if (error_stream) {
+                g_ptr_array_add(filter->events, g_strdup("log:err"));
+        }
+        filter->known = g_hash_table_new(NULL, NULL);
+        int r = target_new(target, &filter->target, error);
+        if (r >= 0) {
+                *ret = g_steal_pointer(&filter);
+        }
+        return r;
+}
+
 void bus_filter_free(BusFilter *filter) {
         if (filter) {
                 g_clear_pointer(&filter->events, g_ptr_array_unref);

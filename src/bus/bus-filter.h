@@ -12,6 +12,15 @@ typedef struct BusFilter BusFilter;
 /* options: the map that OpenBus of org.pm2.Manager describes. InvalidArgs, or InvalidData for a target that
  * cannot be read. */
 int bus_filter_new(const Caller *caller, const Value *options, BusFilter **ret, Error *error);
+/* What is logged by the processes of a target: events "log:out" and "log:err". InvalidData for a target that
+ * cannot be read. */
+int bus_filter_new_of_logs(
+                const Caller *caller,
+                const char *target,
+                bool out,
+                bool error_stream,
+                BusFilter **ret,
+                Error *error);
 void bus_filter_free(BusFilter *filter);
 
 /* Whether an event of this name and process is wanted. */

@@ -13,6 +13,12 @@ static void set_text(Value *map, const char *key, const char *text) {
         }
 }
 
+static bool is_of_crash(const Process *process, const HistoryEntry *entry) {
+        const Value *at = process->crash ? value_get(process->crash, "at") : NULL;
+
+        return at && at->kind == VALUE_INT && (uint64_t) at->integer == entry->at_realtime_usec;
+}
+
 static Value *entry_to_value(const Process *process, const HistoryEntry *entry) {
         Value *map = value_new_map();
 
@@ -25,6 +31,9 @@ static Value *entry_to_value(const Process *process, const HistoryEntry *entry) 
                                 entry->exit_status.signal ? signal_to_name(entry->exit_status.signal) : NULL;
                 value_set(map, "exit_code", value_new_int(entry->exit_status.code));
                 value_set(map, "signal", value_new_string(signal ? signal : ""));
+        }
+        if (entry->kind == HISTORY_EXIT && is_of_crash(process, entry)) {
+                value_set(map, "crash", value_copy(process->crash));
         }
         if (entry->kind == HISTORY_RESTART) {
                 value_set(map, "delay", value_new_int((int64_t) entry->delay_usec));

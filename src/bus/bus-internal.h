@@ -181,6 +181,8 @@ bool bus_may_hear(const BusConnection *connection, const Process *process);
 int bus_signals_new(BusServer *server, BusSignals **ret);
 void bus_signals_free(BusSignals *signals);
 const ManagerObserver *bus_signals_observer(BusSignals *signals);
+/* The pid that an event speaks of: of what has ended, that which it was. */
+pid_t bus_event_pid(const Process *process, ProcessEventKind kind);
 /* Send a reply behind the signals of what caused it; taken over. */
 void bus_signals_queue_reply(BusSignals *signals, BusConnection *connection, sd_bus_message *reply);
 void bus_signals_forget_connection(BusSignals *signals, const BusConnection *connection);

@@ -124,6 +124,18 @@ static int manager_method_thaw(sd_bus_message *message, void *userdata, sd_bus_e
         return call_with_text(message, userdata, manager_thaw, error);
 }
 
+static int manager_method_flush(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_with_text(message, userdata, manager_flush, error);
+}
+
+static int manager_method_reload_logs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const BusConnection *connection = userdata;
+
+        manager_reload_logs(connection->server->manager, bus_caller(connection));
+        /* no fault point: the answer to a question */
+        return sd_bus_reply_method_return(message, NULL);
+}
+
 static int manager_method_save(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const char *path;
         int r = sd_bus_message_read(message, "s", &path);
@@ -222,6 +234,10 @@ static int manager_method_recent_events(sd_bus_message *message, void *userdata,
 
 static int manager_method_open_bus(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return bus_streams_open(message, userdata, error);
+}
+
+static int manager_method_open_logs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return bus_streams_open_logs(message, userdata, error);
 }
 
 static int manager_method_subscribe(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -13,6 +13,7 @@
 #include "basic/sd-cleanup.h"
 #include "basic/time-util.h"
 #include "bus/bus-subscribers.h"
+#include "manager/log-follow.h"
 
 enum {
         MESSAGES_PER_SECOND_MAX = 200, /* of one process, for those who have not subscribed */
@@ -277,6 +278,95 @@ void bus_messages_tell(
         }
 }
 
+bool bus_messages_want_log(const BusMessages *messages, const Process *process) {
+        const GPtrArray *connections = messages->server->connections;
+
+        for (guint i = 0; i < connections->len; i++) {
+                if (audience_of(connections->pdata[i], process) == AUDIENCE_SUBSCRIBED) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+typedef struct LogUnicast {
+        BusMessages *messages;
+        BusConnection *connection;
+        const LogLines *lines;
+} LogUnicast;
+
+static int append_log(sd_bus_message *signal, const LogSource *source, const LogLines *lines) {
+        const Process *process = source->process;
+        g_autofree char *path = bus_process_path(process->id);
+
+        int r = sd_bus_message_append(
+                        signal,
+                        "ousst",
+                        path,
+                        process->id,
+                        process->config->name,
+                        source->error ? "err" : "out",
+                        lines->at_realtime_usec);
+        return r < 0 ? r : sd_bus_message_append_array(signal, 'y', lines->bytes, lines->length);
+}
+
+/* name NULL: the peer itself. */
+static void send_log(const LogUnicast *unicast, const char *name, const Caller *viewer) {
+        _cleanup_bus_message_ sd_bus_message *signal = NULL;
+        const LogLines *lines = unicast->lines;
+        const LogSource *source = NULL;
+        sd_bus *bus = unicast->connection->bus;
+
+        for (size_t i = 0; i < lines->n_sources && !source; i++) {
+                bool seen = caller_may_control(viewer, lines->sources[i].process->owner);
+                source = seen ? &lines->sources[i] : NULL;
+        }
+        if (!source) {
+                return;
+        }
+        if (lines->lost_bytes > 0 || lines->length > DATA_BYTES_MAX ||
+            !has_room(unicast->connection, lines->length)) {
+                count_lost(unicast->messages, unicast->connection, source->process);
+                return;
+        }
+        bus_signals_flush(unicast->messages->server->signals);
+        int r = sd_bus_message_new_signal(bus, &signal, MANAGER_PATH, "org.pm2.Manager", "Log");
+        if (r >= 0 && name) {
+                r = sd_bus_message_set_destination(signal, name);
+        }
+        if (r >= 0) {
+                r = append_log(signal, source, lines);
+        }
+        if (r >= 0) {
+                /* no fault point: a signal tells what has been done */
+                r = sd_bus_send(bus, signal, NULL);
+        }
+        if (r < 0) {
+                (void) log_print_errno(LOG_DEBUG, r, "a signal is lost: %m");
+        }
+}
+
+static void send_log_to_one(void *userdata, const char *name, const Caller *viewer) {
+        send_log(userdata, name, viewer);
+}
+
+void bus_messages_tell_log(BusMessages *messages, const LogLines *lines) {
+        const GPtrArray *connections = messages->server->connections;
+
+        for (guint i = 0; i < connections->len; i++) {
+                BusConnection *connection = connections->pdata[i];
+                LogUnicast unicast = { messages, connection, lines };
+                if (!bus_connection_is_ready(connection)) {
+                        continue;
+                }
+                if (connection->broker) {
+                        bus_subscribers_each(connection, send_log_to_one, &unicast);
+                } else if (connection->subscribed) {
+                        send_log(&unicast, NULL, &connection->caller);
+                }
+        }
+}
+
 void bus_messages_forget(BusMessages *messages, const Process *process) {
         const GPtrArray *connections = messages->server->connections;
 
@@ -294,15 +384,21 @@ void bus_messages_forget(BusMessages *messages, const Process *process) {
 void bus_messages_forget_connection(BusConnection *connection) {
         g_clear_pointer(&connection->lost, g_hash_table_unref);
         bus_subscribers_forget(connection);
+        manager_logs_are_less_wanted(connection->server->manager);
 }
 
 int bus_messages_subscribe(sd_bus_message *message, BusConnection *connection, sd_bus_error *error) {
         int r = bus_subscribers_add(connection, sd_bus_message_get_sender(message), error);
 
-        return r < 0 ? r : sd_bus_reply_method_return(message, NULL);
+        if (r < 0) {
+                return r;
+        }
+        manager_logs_are_wanted(connection->server->manager);
+        return sd_bus_reply_method_return(message, NULL);
 }
 
 int bus_messages_unsubscribe(sd_bus_message *message, BusConnection *connection, sd_bus_error *error) {
         bus_subscribers_remove(connection, sd_bus_message_get_sender(message));
+        manager_logs_are_less_wanted(connection->server->manager);
         return sd_bus_reply_method_return(message, NULL);
 }

@@ -3,9 +3,9 @@
 
 #include "bus/bus-internal.h"
 
-/* The signal ProcessMessage and who subscribed to it. Plain listeners get a bounded share of what children
- * say, subscribers all of it while they keep up; what is left out is counted and told by a ProcessEvent
- * "lost". */
+/* The signals ProcessMessage and Log, and who subscribed to it. Plain listeners get a bounded share of what
+ * children say, subscribers all of it while they keep up; what is left out is counted and told by a
+ * ProcessEvent "lost". */
 typedef struct BusMessages BusMessages;
 
 BusMessages *bus_messages_new(BusServer *server);
@@ -17,6 +17,10 @@ void bus_messages_tell(
                 const char *type,
                 const char *data,
                 size_t data_length);
+
+/* The signal Log, for subscribers alone. */
+bool bus_messages_want_log(const BusMessages *messages, const Process *process);
+void bus_messages_tell_log(BusMessages *messages, const LogLines *lines);
 
 /* The process goes: what is left to tell of it is told. */
 void bus_messages_forget(BusMessages *messages, const Process *process);

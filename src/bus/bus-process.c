@@ -222,7 +222,7 @@ static int write_args(sd_bus_message *reply, const Process *process) {
 }
 
 static int write_exec_mode(sd_bus_message *reply, const Process *process) {
-        return sd_bus_message_append(reply, "s", "fork_mode");
+        return sd_bus_message_append(reply, "s", app_config_exec_mode(process->config));
 }
 
 static int write_exit_code(sd_bus_message *reply, const Process *process) {
@@ -244,8 +244,12 @@ static int write_status_text(sd_bus_message *reply, const Process *process) {
         return sd_bus_message_append(reply, "s", process->frozen ? "frozen" : told);
 }
 
-static int write_false(sd_bus_message *reply, const Process *process) {
-        return sd_bus_message_append(reply, "b", 0);
+static int write_health(sd_bus_message *reply, const Process *process) {
+        return sd_bus_message_append(reply, "s", health_to_name(process->health));
+}
+
+static int write_watching(sd_bus_message *reply, const Process *process) {
+        return sd_bus_message_append(reply, "b", (int) process->watching);
 }
 
 #define FIELD(field)        .offset = offsetof(Process, field)
@@ -280,7 +284,8 @@ static const Property properties[] = {
         { "Unit", 's', FIELD(unit), .changes = CHANGE_GROUP },
         { "ControlGroup", 's', FIELD(control_group), .changes = CHANGE_GROUP },
         { "StatusText", .write = write_status_text, .changes = CHANGE_FROZEN | CHANGE_STATUS_TEXT },
-        { "Watching", .write = write_false },
+        { "Health", .write = write_health, .changes = CHANGE_HEALTH },
+        { "Watching", .write = write_watching, .changes = CHANGE_WATCHING },
         { "NextRestart", 't', FIELD(next_restart_realtime_usec), .changes = CHANGE_NEXT_RESTART },
 };
 

@@ -10,9 +10,11 @@
 #include "basic/signal-util.h"
 #include "bus/bus-messages.h"
 #include "bus/bus-streams.h"
+#include "bus/bus-value.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 enum {
         QUEUED_WRITES_MAX = 4096, /* messages that a peer may leave unread */
@@ -35,6 +37,8 @@ typedef struct Item {
         uint32_t pid, restart_count;
         int exit_code;
         int exit_signal;
+        uint64_t memory_bytes, memory_limit_bytes; /* of EVENT_MEMORY */
+        Value *crash;              /* of EVENT_CRASH and EVENT_CORE, owned; NULL: of another */
         const char *text;          /* static: of a reason or property */
         BusConnection *connection; /* weak: of a reply; NULL: it has gone */
         sd_bus_message *reply;
@@ -106,7 +110,23 @@ static void emit_all_changes(BusSignals *signals) {
         g_hash_table_remove_all(signals->changes);
 }
 
-static int append_details(sd_bus_message *message, const Item *item) {
+/* What an app has written is for nobody but its owner. */
+static int append_crash(sd_bus_message *message, const Value *crash, bool private) {
+        static const char *const texts[] = { "out", "error" };
+        int r = 0;
+
+        for (guint i = 0; r >= 0 && i < crash->entries->len; i++) {
+                const ValueEntry *entry = &g_array_index(crash->entries, ValueEntry, i);
+                bool text = strcmp(entry->key, texts[0]) == 0 || strcmp(entry->key, texts[1]) == 0;
+                if ((private || !text) && strcmp(entry->key, "pid") != 0 &&
+                    strcmp(entry->key, "restart_time") != 0) {
+                        r = bus_value_append_entry(message, entry->key, entry->value);
+                }
+        }
+        return r;
+}
+
+static int append_details(sd_bus_message *message, const Item *item, bool private) {
         const char *signal_name = item->exit_signal ? signal_to_name(item->exit_signal) : NULL;
 
         int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{sv}");
@@ -132,10 +152,24 @@ static int append_details(sd_bus_message *message, const Item *item) {
                                 "s",
                                 signal_name ? signal_name : "");
         }
+        if (r >= 0 && item->crash) {
+                r = append_crash(message, item->crash, private);
+        }
+        if (r >= 0 && item->event == EVENT_MEMORY) {
+                r = sd_bus_message_append(
+                                message,
+                                "{sv}{sv}",
+                                "memory",
+                                "t",
+                                item->memory_bytes,
+                                "limit",
+                                "t",
+                                item->memory_limit_bytes);
+        }
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-static int send_event(sd_bus *bus, const char *path, const Item *item) {
+static int send_event(sd_bus *bus, const char *path, const Item *item, bool private) {
         _cleanup_bus_message_ sd_bus_message *message = NULL;
 
         assert(item->process);
@@ -152,20 +186,21 @@ static int send_event(sd_bus *bus, const char *path, const Item *item) {
                                 (int) item->manually);
         }
         if (r >= 0) {
-                r = append_details(message, item);
+                r = append_details(message, item, private);
         }
         /* no fault point: a signal tells what has been done */
         return r < 0 ? r : sd_bus_send(bus, message, NULL);
 }
 
-static int send_item(sd_bus *bus, const Item *item) {
+/* private: nobody but who may control the process hears it. */
+static int send_item(sd_bus *bus, const Item *item, bool private) {
         g_autofree char *path = item->process ? bus_process_path(item->process->id) : NULL;
 
         switch (item->kind) {
         case ITEM_ADDED:
                 return sd_bus_emit_object_added(bus, path);
         case ITEM_EVENT:
-                return send_event(bus, path, item);
+                return send_event(bus, path, item, private);
         case ITEM_KILLED:
                 return sd_bus_emit_signal(bus, MANAGER_PATH, "org.pm2.Manager", "Killed", "s", item->text);
         case ITEM_MANAGER_PROPERTY:
@@ -183,7 +218,8 @@ static void broadcast(BusSignals *signals, const Item *item) {
                 if (!bus_may_hear(connection, item->process)) {
                         continue;
                 }
-                int r = send_item(connection->bus, item);
+                bool private = !connection->broker || !manager_is_system(signals->server->manager);
+                int r = send_item(connection->bus, item, private);
                 if (r < 0) {
                         (void) log_print_errno(LOG_DEBUG, r, "private socket: a signal is lost: %m");
                 }
@@ -216,6 +252,7 @@ void bus_signals_flush(BusSignals *signals) {
                         }
                         broadcast(signals, item);
                 }
+                value_free(item->crash);
                 g_free(item);
         }
         emit_all_changes(signals);
@@ -265,8 +302,20 @@ static void on_changed(void *userdata, Process *process, unsigned changes) {
         wake(signals);
 }
 
+pid_t bus_event_pid(const Process *process, ProcessEventKind kind) {
+        const Value *pid =
+                        kind == EVENT_CRASH || kind == EVENT_CORE ? value_get(process->crash, "pid") : NULL;
+
+        return pid && pid->kind == VALUE_INT ? (pid_t) pid->integer
+               : kind == EVENT_EXIT          ? process->exited_pid
+                                             : process->pid;
+}
+
 static void on_event(void *userdata, Process *process, ProcessEventKind kind, bool manually) {
         BusSignals *signals = userdata;
+        const Value *crash = kind == EVENT_CRASH  ? process->crash
+                             : kind == EVENT_CORE ? value_get(process->crash, "core")
+                                                  : NULL;
 
         bus_streams_tell_event(signals->server->streams, process, kind, manually);
         queue_item(signals,
@@ -275,12 +324,13 @@ static void on_event(void *userdata, Process *process, ProcessEventKind kind, bo
                                    .process = process,
                                    .event = kind,
                                    .manually = manually,
-                                   .pid =
-                                                   (uint32_t) (kind == EVENT_EXIT ? process->exited_pid
-                                                                                  : process->pid),
+                                   .pid = (uint32_t) bus_event_pid(process, kind),
                                    .restart_count = process->restart_count,
                                    .exit_code = process->exit_status.code,
                                    .exit_signal = process->exit_status.signal,
+                                   .crash = crash ? value_copy(crash) : NULL,
+                                   .memory_bytes = process->memory_excess_bytes,
+                                   .memory_limit_bytes = process->config->max_memory_restart_bytes,
                    });
 }
 
@@ -295,6 +345,20 @@ static void on_message(
 
         bus_streams_tell_message(signals->server->streams, process, type, data, data_length);
         bus_messages_tell(signals->server->messages, process, type, data, data_length);
+}
+
+static bool wants_log(void *userdata, const Process *process, bool error) {
+        const BusSignals *signals = userdata;
+
+        return bus_streams_want_log(signals->server->streams, process, error) ||
+               bus_messages_want_log(signals->server->messages, process);
+}
+
+static void on_log(void *userdata, const LogLines *lines) {
+        BusSignals *signals = userdata;
+
+        bus_streams_tell_log(signals->server->streams, lines);
+        bus_messages_tell_log(signals->server->messages, lines);
 }
 
 /* Nothing in the queue may speak of it any more, and it must still be found to be announced as removed. */
@@ -362,6 +426,8 @@ int bus_signals_new(BusServer *server, BusSignals **ret) {
                 .changed = on_changed,
                 .event = on_event,
                 .message = on_message,
+                .wants_log = wants_log,
+                .log = on_log,
                 .removed = on_removed,
                 .shutting_down = on_shutting_down,
                 .killed = on_killed,
@@ -390,6 +456,7 @@ void bus_signals_free(BusSignals *signals) {
         }
         while ((item = g_queue_pop_head(&signals->items))) {
                 (void) sd_bus_message_unref(item->reply);
+                value_free(item->crash);
                 g_free(item);
         }
         (void) sd_event_source_disable_unref(signals->flush_source);

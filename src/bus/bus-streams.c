@@ -7,9 +7,10 @@
 #include "basic/signal-util.h"
 #include "basic/time-util.h"
 #include "bus/bus-error.h"
-#include "bus/bus-filter.h"
+#include "bus/bus-logs.h"
 #include "bus/bus-value.h"
 #include "config/json-text.h"
+#include "manager/log-follow.h"
 #include "platform/feed.h"
 
 #include <inttypes.h>
@@ -23,6 +24,8 @@ enum {
 typedef struct Reader {
         Feed *feed;
         BusFilter *filter;
+        BusLogFormat format; /* of OpenBus: events */
+        bool ended;          /* it gets nothing more */
 } Reader;
 
 struct BusStreams {
@@ -41,6 +44,11 @@ static void free_reader(void *userdata) {
         g_free(reader);
 }
 
+static void remove_reader(BusStreams *streams, guint i) {
+        (void) g_ptr_array_remove_index_fast(streams->readers, i);
+        manager_logs_are_less_wanted(streams->server->manager);
+}
+
 void bus_streams_flush(BusStreams *streams) {
         if (!streams->pending) {
                 return;
@@ -50,7 +58,7 @@ void bus_streams_flush(BusStreams *streams) {
                 const Reader *reader = streams->readers->pdata[i - 1];
                 feed_flush(reader->feed);
                 if (feed_is_gone(reader->feed)) {
-                        (void) g_ptr_array_remove_index_fast(streams->readers, i - 1);
+                        remove_reader(streams, i - 1);
                 }
         }
 }
@@ -66,7 +74,7 @@ static void on_gone(void *userdata, Feed *feed) {
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
                 if (reader->feed == feed) {
-                        (void) g_ptr_array_remove_index_fast(streams->readers, i);
+                        remove_reader(streams, i);
                         return;
                 }
         }
@@ -135,7 +143,8 @@ void bus_streams_tell_message(
 
 /* The reason follows from an exit: at the exit itself it is still that of what was before. */
 static bool has_reason(const Process *process, ProcessEventKind kind) {
-        return process->reason && kind != EVENT_EXIT && kind != EVENT_OOM;
+        return process->reason && kind != EVENT_EXIT && kind != EVENT_OOM && kind != EVENT_MEMORY &&
+               kind != EVENT_CRASH && kind != EVENT_CORE;
 }
 
 static FeedItem *render_event(
@@ -154,6 +163,21 @@ static FeedItem *render_event(
                 g_string_append_printf(data, ",\"exit_code\":%d,\"signal\":", process->exit_status.code);
                 json_text_append_string(data, signal_name ? signal_name : "");
         }
+        if (kind == EVENT_CRASH) {
+                g_string_append(data, ",\"crash\":");
+                json_text_append_value(data, process->crash);
+        }
+        if (kind == EVENT_CORE) {
+                g_string_append(data, ",\"core\":");
+                json_text_append_value(data, value_get(process->crash, "core"));
+        }
+        if (kind == EVENT_MEMORY) {
+                g_string_append_printf(
+                                data,
+                                ",\"memory\":%" PRIu64 ",\"limit\":%" PRIu64,
+                                process->memory_excess_bytes,
+                                process->config->max_memory_restart_bytes);
+        }
         if (has_reason(process, kind)) {
                 g_autofree char *reason = g_utf8_make_valid(process->reason, -1);
                 g_string_append(data, ",\"reason\":");
@@ -162,7 +186,7 @@ static FeedItem *render_event(
         g_string_append_c(data, '}');
         return render(streams,
                       process,
-                      (uint32_t) (kind == EVENT_EXIT ? process->exited_pid : process->pid),
+                      (uint32_t) bus_event_pid(process, kind),
                       "process:event",
                       data->str,
                       data->len);
@@ -202,10 +226,98 @@ void bus_streams_tell_killed(BusStreams *streams, const char *reason) {
         feed_item_unref(line);
 }
 
+bool bus_streams_want_log(const BusStreams *streams, const Process *process, bool error_stream) {
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                if (!reader->ended &&
+                    bus_filter_takes(reader->filter, process, bus_log_event(error_stream))) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+static FeedItem *render_log_event(BusStreams *streams, const LogSource *source, const LogLines *lines) {
+        const Process *process = source->process;
+        g_autoptr(GString) data = g_string_new(NULL);
+
+        if (lines->lost_bytes == UINT64_MAX) {
+                g_string_assign(data, "{\"bytes\":null}");
+        } else if (lines->lost_bytes > 0) {
+                g_string_printf(data, "{\"bytes\":%" PRIu64 "}", lines->lost_bytes);
+        } else {
+                json_text_append_bytes(data, lines->bytes, lines->length);
+        }
+        return render(streams,
+                      process,
+                      (uint32_t) process->pid,
+                      lines->lost_bytes > 0 ? "lost" : bus_log_event(source->error),
+                      data->str,
+                      data->len);
+}
+
+/* What was made of the lines for one reader does for all that want the same. */
+typedef struct RenderedLog {
+        const LogSource *source;
+        BusLogFormat format;
+        GPtrArray *items; /* of FeedItem */
+} RenderedLog;
+
+static void rendered_clear(void *userdata) {
+        g_ptr_array_unref(((RenderedLog *) userdata)->items);
+}
+
+static void unref_item(void *item) {
+        feed_item_unref(item);
+}
+
+static const GPtrArray *render_log(
+                BusStreams *streams,
+                GArray *done,
+                const LogSource *source,
+                BusLogFormat format,
+                const LogLines *lines) {
+        for (guint i = 0; i < done->len; i++) {
+                const RenderedLog *rendered = &g_array_index(done, RenderedLog, i);
+                if (rendered->source == source && rendered->format == format) {
+                        return rendered->items;
+                }
+        }
+        const RenderedLog rendered = { source, format, g_ptr_array_new_with_free_func(unref_item) };
+        if (format == BUS_LOG_EVENTS) {
+                g_ptr_array_add(rendered.items, render_log_event(streams, source, lines));
+        } else {
+                bus_log_render(source, lines, format, rendered.items);
+        }
+        (void) g_array_append_val(done, rendered);
+        return rendered.items;
+}
+
+void bus_streams_tell_log(BusStreams *streams, const LogLines *lines) {
+        g_autoptr(GArray) done = g_array_new(false, false, sizeof(RenderedLog));
+
+        g_array_set_clear_func(done, rendered_clear);
+        for (guint i = 0; i < streams->readers->len; i++) {
+                const Reader *reader = streams->readers->pdata[i];
+                const LogSource *source = reader->ended ? NULL : bus_log_source(reader->filter, lines);
+                if (!source) {
+                        continue;
+                }
+                const GPtrArray *items = render_log(streams, done, source, reader->format, lines);
+                for (guint k = 0; k < items->len; k++) {
+                        append(streams, reader, items->pdata[k]);
+                }
+        }
+}
+
 void bus_streams_forget(BusStreams *streams, const Process *process) {
         for (guint i = 0; i < streams->readers->len; i++) {
                 const Reader *reader = streams->readers->pdata[i];
                 bus_filter_forget(reader->filter, process);
+        }
+        if (streams->readers->len > 0) {
+                manager_logs_are_less_wanted(
+                                streams->server->manager); /* or more: its name may be another */
         }
 }
 
@@ -263,10 +375,10 @@ static int open_pair(int *ret_writer, int *ret_reader) {
         return 0;
 }
 
-static int open_feed(BusStreams *streams, Feed **ret, int *ret_reader_fd) {
+static int open_feed(BusStreams *streams, BusLogFormat format, Feed **ret, int *ret_reader_fd) {
         const FeedOptions options = {
                 .backlog_bytes_max = manager_settings(streams->server->manager)->stream_backlog_max,
-                .render_lost = render_lost,
+                .render_lost = format == BUS_LOG_RAW ? bus_log_render_lost : render_lost,
                 .on_gone = on_gone,
                 .userdata = streams,
         };
@@ -283,30 +395,29 @@ static int open_feed(BusStreams *streams, Feed **ret, int *ret_reader_fd) {
         return r;
 }
 
+/* The filter is taken over. */
 static int add_reader(
                 BusStreams *streams,
-                const Caller *caller,
-                const Value *options,
+                BusFilter *filter,
+                BusLogFormat format,
+                Reader **ret,
                 int *ret_reader_fd,
                 Error *error) {
-        g_autoptr(BusFilter) filter = NULL;
+        g_autoptr(BusFilter) owned = filter;
         Feed *feed;
 
-        int r = bus_filter_new(caller, options, &filter, error);
-        if (r >= 0) {
-                r = check_count(streams, caller, error);
-        }
+        int r = check_count(streams, bus_filter_caller(filter), error);
         if (r < 0) {
                 return r;
         }
-        r = open_feed(streams, &feed, ret_reader_fd);
+        r = open_feed(streams, format, &feed, ret_reader_fd);
         if (r < 0) {
                 return error_set(error, ERROR_LIMIT_EXCEEDED, "no stream is to be had: %s", g_strerror(-r));
         }
         Reader *reader = g_new0(Reader, 1);
-        reader->feed = feed;
-        reader->filter = g_steal_pointer(&filter);
+        *reader = (Reader){ .feed = feed, .filter = g_steal_pointer(&owned), .format = format };
         g_ptr_array_add(streams->readers, reader);
+        *ret = reader;
         return 0;
 }
 
@@ -332,22 +443,107 @@ static int reply_with_fd(
 }
 
 int bus_streams_open(sd_bus_message *message, BusConnection *connection, sd_bus_error *ret_error) {
+        BusStreams *streams = connection->server->streams;
         _cleanup_close_ int reader_fd = -EBADF;
         g_autoptr(Value) options = NULL;
         g_auto(Error) error = { 0 };
+        BusFilter *filter = NULL;
+        Reader *reader;
 
         int r = bus_value_read_map(message, &options, &error);
         if (r >= 0) {
-                r = add_reader(connection->server->streams,
-                               bus_caller(connection),
-                               options,
-                               &reader_fd,
-                               &error);
+                r = bus_filter_new(bus_caller(connection), options, &filter, &error);
+        }
+        if (r >= 0) {
+                r = add_reader(streams, filter, BUS_LOG_EVENTS, &reader, &reader_fd, &error);
         }
         if (r < 0) {
                 return bus_error_from(&error, ret_error);
         }
+        if (bus_filter_takes_name(reader->filter, bus_log_event(false)) ||
+            bus_filter_takes_name(reader->filter, bus_log_event(true))) {
+                manager_logs_are_wanted(connection->server->manager);
+        }
         /* A stream whose reader never gets its end sees it closed. */
+        return reply_with_fd(connection, message, reader_fd, ret_error);
+}
+
+/* The last lines for one reader. */
+typedef struct Tail {
+        BusStreams *streams;
+        Reader *reader;
+} Tail;
+
+static bool tail_wants(void *userdata, const Process *process, bool error_stream) {
+        const Tail *tail = userdata;
+
+        return bus_filter_takes(tail->reader->filter, process, bus_log_event(error_stream));
+}
+
+static void tail_tell(void *userdata, const LogLines *lines) {
+        const Tail *tail = userdata;
+        g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func(unref_item);
+
+        bus_log_render(lines->sources, lines, tail->reader->format, items);
+        for (guint i = 0; i < items->len; i++) {
+                append(tail->streams, tail->reader, items->pdata[i]);
+        }
+}
+
+static void begin_logs(BusStreams *streams, Reader *reader, const BusLogRequest *request) {
+        Manager *manager = streams->server->manager;
+        Tail tail = { .streams = streams, .reader = reader };
+        const LogTailRequest what = {
+                .wants = tail_wants,
+                .tell = tail_tell,
+                .userdata = &tail,
+                .lines = request->lines,
+                .bytes_max = manager_settings(manager)->stream_backlog_max / 2,
+                .to_the_end = !request->follow,
+        };
+
+        reader->ended = !request->follow;
+        if (request->follow) {
+                manager_logs_are_wanted(manager);
+        }
+        manager_read_log_tails(manager, &what);
+        if (!request->follow) {
+                feed_finish(reader->feed);
+                streams->pending = true;
+                (void) sd_event_source_set_enabled(streams->flush_source, SD_EVENT_ONESHOT);
+        }
+}
+
+int bus_streams_open_logs(sd_bus_message *message, BusConnection *connection, sd_bus_error *ret_error) {
+        BusStreams *streams = connection->server->streams;
+        _cleanup_close_ int reader_fd = -EBADF;
+        g_autoptr(Value) options = NULL;
+        g_auto(Error) error = { 0 };
+        BusLogRequest request = { 0 };
+        const char *target;
+        Reader *reader;
+
+        int r = sd_bus_message_read(message, "s", &target);
+        if (r < 0) {
+                return r;
+        }
+        r = bus_value_read_map(message, &options, &error);
+        if (r >= 0) {
+                r = bus_log_request_read(
+                                connection->server->manager,
+                                bus_caller(connection),
+                                target,
+                                options,
+                                &request,
+                                &error);
+        }
+        if (r >= 0) {
+                r = add_reader(streams, request.filter, request.format, &reader, &reader_fd, &error);
+        }
+        if (r < 0) {
+                return bus_error_from(&error, ret_error);
+        }
+        begin_logs(streams, reader, &request);
         return reply_with_fd(connection, message, reader_fd, ret_error);
 }
 

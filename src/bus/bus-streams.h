@@ -3,8 +3,8 @@
 
 #include "bus/bus-internal.h"
 
-/* Every stream of OpenBus. What happens is rendered and queued at once, so in the order in which it
- * happened; with nobody who wants it nothing is rendered. */
+/* Every stream of OpenBus and OpenLogs. What happens is rendered and queued at once, so in the order in
+ * which it happened; with nobody who wants it nothing is rendered. */
 typedef struct BusStreams BusStreams;
 
 int bus_streams_new(BusServer *server, BusStreams **ret);
@@ -14,6 +14,9 @@ void bus_streams_free(BusStreams *streams);
 /* Answer OpenBus; what a method handler returns. */
 int bus_streams_open(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
 
+/* The same of OpenLogs. */
+int bus_streams_open_logs(sd_bus_message *message, BusConnection *connection, sd_bus_error *error);
+
 void bus_streams_tell_event(
                 BusStreams *streams, const Process *process, ProcessEventKind kind, bool manually);
 void bus_streams_tell_message(
@@ -22,6 +25,8 @@ void bus_streams_tell_message(
                 const char *type,
                 const char *data,
                 size_t data_length);
+bool bus_streams_want_log(const BusStreams *streams, const Process *process, bool error_stream);
+void bus_streams_tell_log(BusStreams *streams, const LogLines *lines);
 void bus_streams_tell_killed(BusStreams *streams, const char *reason);
 
 /* The process goes, or has another config. */

@@ -2,6 +2,8 @@
 
 #include "bus/bus-subscribers.h"
 
+#include "manager/log-follow.h"
+
 enum {
         SUBSCRIBERS_MAX = 256, /* of one message bus */
 };
@@ -23,6 +25,7 @@ static void free_subscriber(void *userdata) {
 }
 
 static void drop(Subscriber *subscriber) {
+        manager_logs_are_less_wanted(subscriber->connection->server->manager);
         (void) g_hash_table_remove(subscriber->connection->subscribers, subscriber->name);
 }
 
@@ -162,5 +165,23 @@ void bus_subscribers_foreach(
                 if (may_see(subscriber, process)) {
                         function(userdata, ((const Subscriber *) subscriber)->name);
                 }
+        }
+}
+
+void bus_subscribers_each(
+                const BusConnection *connection,
+                void (*function)(void *userdata, const char *name, const Caller *viewer),
+                void *userdata) {
+        GHashTableIter iterator;
+        void *value;
+
+        if (!connection->subscribers) {
+                return;
+        }
+        g_hash_table_iter_init(&iterator, connection->subscribers);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                const Subscriber *subscriber = value;
+                const Caller viewer = { .uid = subscriber->uid };
+                function(userdata, subscriber->name, &viewer);
         }
 }

@@ -13,6 +13,11 @@ void bus_subscribers_forget(BusConnection *connection);
 
 /* Whether there are any that may see the process. */
 bool bus_subscribers_any(const BusConnection *connection, const Process *process);
+/* Those of a message bus, with their rights. */
+void bus_subscribers_each(
+                const BusConnection *connection,
+                void (*function)(void *userdata, const char *name, const Caller *viewer),
+                void *userdata);
 /* Those of a message bus that may see the process, by name. */
 void bus_subscribers_foreach(
                 const BusConnection *connection,

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 /* What the manager tells of by itself: the client's word for it would be the second one. */
@@ -84,19 +83,11 @@ void compat_kill(void *userdata, RpcCall *call) {
         }
 }
 
-static void on_marked(void *userdata, const Error *error, const GArray *ids) {
-        Error *result = userdata;
-
-        if (error->code != ERROR_NONE) {
-                error_set_message(result, error->code, "%s", error->message);
-        }
-}
-
 static void mark(Compat *compat, RpcCall *call, bool monitored) {
         const Process *process = compat_find(compat, call, rpc_argument(call, 0));
         g_autoptr(Value) options = value_new_map();
         g_auto(Error) error = { 0 };
-        char target[32];
+        char target[COMPAT_TARGET_BYTES];
 
         if (!process) {
                 rpc_call_fail(call, "Unknown pm_id");
@@ -106,16 +97,11 @@ static void mark(Compat *compat, RpcCall *call, bool monitored) {
         value_remove(extra, "_km_monitored");
         value_set(extra, "_km_monitored", value_new_bool(monitored));
         value_set(options, "extra", extra);
-        const ManagerCall manager_call = {
-                .caller = *rpc_call_caller(call),
-                .options = options,
-                .handler = on_marked,
-                .userdata = &error,
-        };
-        (void) snprintf(target, sizeof(target), "id:%" PRIu32, process->id);
+        const ManagerCall manager_call = compat_call_at_once(call, options, &error);
+        compat_make_target(process, target);
         uint32_t id = process->id;
-        if (manager_set_properties(compat->manager, &manager_call, target, NULL, &error) < 0 ||
-            error.code != ERROR_NONE) {
+        int r = manager_set_properties(compat->manager, &manager_call, target, NULL, &error);
+        if (compat_result_at_once(r, &error) < 0) {
                 rpc_call_fail(call, error.message);
                 return;
         }
@@ -131,15 +117,61 @@ void compat_unmonitor(void *userdata, RpcCall *call) {
         mark(userdata, call, false);
 }
 
-/* Nothing is watched by this version (an app that asks for it is refused), so there is nothing to end; PM2
- * answers the same for ids that it does not know. */
-void compat_watch(void *userdata, RpcCall *call) {
-        static const char success[] = "{\"success\":true}";
+static void reply_watch(RpcCall *call, bool changed) {
+        const char *reply = changed ? "{\"success\":true}" : "{\"success\":true,\"notrestarted\":true}";
 
-        rpc_call_reply(call, success, sizeof(success) - 1);
+        rpc_call_reply(call, reply, strlen(reply));
 }
 
-/* Processes write to their files themselves: none is held open here. */
+/* The paths are kept. A client pauses the watch before a stop or delete; the next start lets it go on. An id
+ * that nobody has is no error, as with PM2. */
+void compat_stop_watch(void *userdata, RpcCall *call) {
+        Compat *compat = userdata;
+        const Registry *registry = manager_registry(compat->manager);
+        const Value *method = rpc_argument(call, 0);
+        const char *name = method && method->kind == VALUE_STRING ? method->string : "";
+        bool all = strcmp(name, "stopAll") == 0 || strcmp(name, "deleteAll") == 0;
+
+        for (size_t i = 0; all && i < registry_count(registry); i++) {
+                Process *process = registry_at(registry, i);
+                if (caller_may_control(rpc_call_caller(call), process->owner)) {
+                        (void) manager_set_watch(process, false);
+                }
+        }
+        Process *process =
+                        strstr(name, "ProcessId") ? compat_find(compat, call, rpc_argument(call, 1)) : NULL;
+        if (process) {
+                (void) manager_set_watch(process, false);
+        }
+        reply_watch(call, true);
+}
+
+static Process *find_watched(Compat *compat, const RpcCall *call) {
+        const Value *method = rpc_argument(call, 0);
+        bool by_id = method && method->kind == VALUE_STRING && strstr(method->string, "ProcessId");
+
+        return by_id ? compat_find(compat, call, rpc_member(call, 1, "id")) : NULL;
+}
+
+void compat_start_watch(void *userdata, RpcCall *call) {
+        Process *process = find_watched(userdata, call);
+
+        reply_watch(call, !process || manager_set_watch(process, true));
+}
+
+void compat_toggle_watch(void *userdata, RpcCall *call) {
+        Process *process = find_watched(userdata, call);
+
+        if (process) {
+                (void) manager_set_watch(process, !process->config->watch.on);
+        }
+        reply_watch(call, true);
+}
+
+/* Processes write to their files themselves: none is held open here, and what they write to is looked at. */
 void compat_reload_logs(void *userdata, RpcCall *call) {
+        const Compat *compat = userdata;
+
+        manager_reload_logs(compat->manager, rpc_call_caller(call));
         rpc_call_reply(call, "{}", 2);
 }

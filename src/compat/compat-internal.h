@@ -45,6 +45,15 @@ Process *compat_find(Compat *compat, const RpcCall *call, const Value *id);
 char *compat_id_text(const Value *id);
 /* Fail with the id between these two: each method of PM2 has its own form. */
 void compat_fail_unknown(RpcCall *call, const char *before, const Value *id, const char *after);
+/* The target that means one process and nothing else. */
+enum {
+        COMPAT_TARGET_BYTES = 32,
+};
+void compat_make_target(const Process *process, char target[static COMPAT_TARGET_BYTES]);
+/* A call of the manager that is done when it returns; the result is its error's, in either way of failing.
+ */
+ManagerCall compat_call_at_once(const RpcCall *call, const Value *options, Error *error);
+int compat_result_at_once(int r, const Error *error);
 /* Append all processes that the caller may see, in an array. */
 void compat_append_all(GString *text, Compat *compat, const Caller *caller, bool figures);
 
@@ -84,7 +93,9 @@ void compat_notify_kill(void *userdata, RpcCall *call);
 void compat_kill(void *userdata, RpcCall *call);
 void compat_monitor(void *userdata, RpcCall *call);
 void compat_unmonitor(void *userdata, RpcCall *call);
-void compat_watch(void *userdata, RpcCall *call);
+void compat_stop_watch(void *userdata, RpcCall *call);
+void compat_start_watch(void *userdata, RpcCall *call);
+void compat_toggle_watch(void *userdata, RpcCall *call);
 void compat_reload_logs(void *userdata, RpcCall *call);
 
 /* compat-options.c */

@@ -9,7 +9,6 @@
 #include "compat/pm2-process.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 typedef enum ReplyKind {
         REPLY_STARTED_ARRAY, /* of all that were made */
@@ -24,7 +23,7 @@ typedef struct PendingCall {
         RpcCall *call;
         ReplyKind reply;
         uint32_t id; /* of a deletion, a reload */
-        bool reloads;
+        bool reloads, soft;
         GString *deleted; /* what was there, once it is gone; NULL: not yet, or no deletion */
 } PendingCall;
 
@@ -126,6 +125,7 @@ static ManagerCall manager_call_of(PendingCall *pending, const Value *options) {
                 .options = options,
                 .handler = on_done,
                 .userdata = pending,
+                .soft = pending->soft,
         };
 }
 
@@ -149,9 +149,9 @@ static void run_target(
                 TargetFunction function) {
         const ManagerCall call = manager_call_of(pending, options);
         g_auto(Error) error = { 0 };
-        char target[32];
+        char target[COMPAT_TARGET_BYTES];
 
-        (void) snprintf(target, sizeof(target), "id:%" PRIu32, process->id);
+        compat_make_target(process, target);
         if (function(pending->compat->manager, &call, target, NULL, &error) < 0) {
                 fail_and_free(pending, &error);
         }
@@ -229,27 +229,16 @@ void compat_delete(void *userdata, RpcCall *call) {
         run_target(pending, process, options, manager_delete);
 }
 
-/* Change it as the client says, and have the function do it. */
-static void run_change(
-                Compat *compat,
-                RpcCall *call,
-                const Process *process,
-                bool reloads,
-                TargetFunction function) {
+/* Change it as the client says, and have the function do it; takes the pending call. */
+static void run_change(PendingCall *pending, const Process *process, TargetFunction function) {
         g_autoptr(Value) options = NULL;
         g_auto(Error) error = { 0 };
 
-        if (compat_change_options(process, rpc_member(call, 0, "env"), &options, &error) < 0) {
-                rpc_call_fail(call, error.message);
-                return;
+        if (compat_change_options(process, rpc_member(pending->call, 0, "env"), &options, &error) < 0) {
+                fail_and_free(pending, &error);
+        } else {
+                run_target(pending, process, options, function);
         }
-        PendingCall *pending = pending_new(compat, call, REPLY_STARTED);
-        pending->id = process->id;
-        pending->reloads = reloads;
-        if (reloads) {
-                (void) g_hash_table_add(compat->reloading, GUINT_TO_POINTER(process->id + 1));
-        }
-        run_target(pending, process, options, function);
 }
 
 void compat_restart(void *userdata, RpcCall *call) {
@@ -262,19 +251,29 @@ void compat_restart(void *userdata, RpcCall *call) {
         } else if (!process) {
                 rpc_call_fail(call, "God db process id unknown");
         } else {
-                run_change(compat, call, process, false, manager_restart);
+                run_change(pending_new(compat, call, REPLY_STARTED), process, manager_restart);
         }
 }
 
-static void reload(Compat *compat, RpcCall *call, const Process *process) {
-        if (g_hash_table_contains(compat->reloading, GUINT_TO_POINTER(process->id + 1))) {
+/* PM2 answers a reload of a cluster with a process, that of a fork as a restart. */
+static ReplyKind reply_of_reload(const Process *process) {
+        bool serves_on = process->config->exec_mode == EXEC_MODE_CLUSTER && process->state == PROCESS_ONLINE;
+        return serves_on ? REPLY_PROCESS : REPLY_STARTED;
+}
+
+static void reload(Compat *compat, RpcCall *call, const Process *process, bool soft) {
+        if (!g_hash_table_add(compat->reloading, GUINT_TO_POINTER(process->id + 1))) {
                 g_autofree char *text = g_strdup_printf(
                                 "Reload already in progress for process id %" PRIu32 ", retry later",
                                 process->id);
                 rpc_call_fail(call, text);
-        } else {
-                run_change(compat, call, process, true, manager_reload);
+                return;
         }
+        PendingCall *pending = pending_new(compat, call, reply_of_reload(process));
+        pending->id = process->id;
+        pending->reloads = true;
+        pending->soft = soft;
+        run_change(pending, process, manager_reload);
 }
 
 void compat_reload(void *userdata, RpcCall *call) {
@@ -284,7 +283,7 @@ void compat_reload(void *userdata, RpcCall *call) {
         if (!process) {
                 rpc_call_fail(call, "PM2 ID unknown");
         } else {
-                reload(compat, call, process);
+                reload(compat, call, process, false);
         }
 }
 
@@ -303,7 +302,7 @@ void compat_soft_reload(void *userdata, RpcCall *call) {
         if (!process) {
                 fail_soft_reload(call, id);
         } else {
-                reload(compat, call, process);
+                reload(compat, call, process, true);
         }
 }
 

@@ -9,6 +9,7 @@
 #include "compat/pm2-process.h"
 #include "core/value-text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -38,9 +39,9 @@ const RpcMethod compat_methods[] = {
         { "msgProcess", "cmd cb", compat_message },
         { "monitor", "pm_id cb", compat_monitor },
         { "unmonitor", "pm_id cb", compat_unmonitor },
-        { "stopWatch", "method value fn", compat_watch },
-        { "startWatch", "method value fn", compat_watch },
-        { "toggleWatch", "method value fn", compat_watch },
+        { "stopWatch", "method value fn", compat_stop_watch },
+        { "startWatch", "method value fn", compat_start_watch },
+        { "toggleWatch", "method value fn", compat_toggle_watch },
         { "getReport", "arg cb", compat_report },
         { "killMe", "", compat_kill },
         { "notifyKillPM2", "", compat_notify_kill },
@@ -93,6 +94,31 @@ void compat_fail_unknown(RpcCall *call, const char *before, const Value *id, con
         g_autofree char *text = g_strconcat(before, word, after, NULL);
 
         rpc_call_fail(call, text);
+}
+
+void compat_make_target(const Process *process, char target[static COMPAT_TARGET_BYTES]) {
+        (void) snprintf(target, COMPAT_TARGET_BYTES, "id:%" PRIu32, process->id);
+}
+
+static void on_done_at_once(void *userdata, const Error *error, const GArray *ids) {
+        Error *result = userdata;
+
+        if (error->code != ERROR_NONE) {
+                error_set_message(result, error->code, "%s", error->message);
+        }
+}
+
+ManagerCall compat_call_at_once(const RpcCall *call, const Value *options, Error *error) {
+        return (ManagerCall){
+                .caller = *rpc_call_caller(call),
+                .options = options,
+                .handler = on_done_at_once,
+                .userdata = error,
+        };
+}
+
+int compat_result_at_once(int r, const Error *error) {
+        return r < 0 || error->code == ERROR_NONE ? r : -ECANCELED;
 }
 
 void compat_append_all(GString *text, Compat *compat, const Caller *caller, bool figures) {

@@ -8,44 +8,25 @@
 #include "config/json-text.h"
 #include "core/value-text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-/* What is sent goes out at once: the handler is called before the call returns. */
-static void on_sent(void *userdata, const Error *error, const GArray *ids) {
-        Error *result = userdata;
-
-        if (error->code != ERROR_NONE) {
-                error_set_message(result, error->code, "%s", error->message);
-        }
-}
-
-static void make_target(const Process *process, char target[static 32]) {
-        (void) snprintf(target, 32, "id:%" PRIu32, process->id);
-}
-
-static bool is_signal(const Value *signal) {
-        g_autofree char *name = signal ? value_to_text(signal) : NULL;
+static bool is_signal(const char *name) {
         return name && signal_from_text(name) >= 0;
 }
 
+/* signal: as the client wrote it; NULL: not at all. */
 static int send_signal(
-                Compat *compat, RpcCall *call, const char *target, const Value *signal, Error *error) {
+                Compat *compat, RpcCall *call, const Process *process, const char *signal, Error *error) {
         g_autoptr(Value) options = value_new_map();
-        g_autofree char *name = signal ? value_to_text(signal) : NULL;
-        const ManagerCall manager_call = {
-                .caller = *rpc_call_caller(call),
-                .options = options,
-                .handler = on_sent,
-                .userdata = error,
-        };
+        const ManagerCall manager_call = compat_call_at_once(call, options, error);
+        char target[COMPAT_TARGET_BYTES];
 
         if (!is_signal(signal)) {
                 return error_set(error, ERROR_INVALID_DATA, "Error when sending signal (signal unknown)");
         }
-        int r = manager_send_signal(compat->manager, &manager_call, target, name, NULL, error);
-        return r < 0 || error->code == ERROR_NONE ? r : -ECANCELED;
+        compat_make_target(process, target);
+        int r = manager_send_signal(compat->manager, &manager_call, target, signal, NULL, error);
+        return compat_result_at_once(r, error);
 }
 
 static void reply_all(Compat *compat, RpcCall *call) {
@@ -58,16 +39,16 @@ static void reply_all(Compat *compat, RpcCall *call) {
 void compat_signal_id(void *userdata, RpcCall *call) {
         Compat *compat = userdata;
         const Value *id = rpc_member(call, 0, "process_id");
+        const Value *signal = rpc_member(call, 0, "signal");
         const Process *process = compat_find(compat, call, id);
+        g_autofree char *name = signal ? value_to_text(signal) : NULL;
         g_auto(Error) error = { 0 };
-        char target[32];
 
         if (!process) {
                 compat_fail_unknown(call, "", id, " id unknown");
                 return;
         }
-        make_target(process, target);
-        if (send_signal(compat, call, target, rpc_member(call, 0, "signal"), &error) < 0) {
+        if (send_signal(compat, call, process, name, &error) < 0) {
                 rpc_call_fail(call, error.message);
         } else {
                 reply_all(compat, call);
@@ -84,25 +65,24 @@ void compat_signal_name(void *userdata, RpcCall *call) {
         const Registry *registry = manager_registry(compat->manager);
         const Value *name = rpc_member(call, 0, "process_name");
         const Value *signal = rpc_member(call, 0, "signal");
+        g_autofree char *signal_name = signal ? value_to_text(signal) : NULL;
         g_auto(Error) error = { 0 };
         bool any = false;
 
         for (size_t i = 0; name && name->kind == VALUE_STRING && i < registry_count(registry); i++) {
                 const Process *process = registry_at(registry, i);
-                char target[32];
                 if (!is_meant(process, name->string) || !process_state_is_running(process->state) ||
                     !caller_may_control(rpc_call_caller(call), process->owner)) {
                         continue;
                 }
                 any = true;
-                if (!is_signal(signal)) {
+                if (!is_signal(signal_name)) {
                         g_autofree char *word = compat_id_text(signal);
                         g_autofree char *text = g_strconcat("Unknown signal: ", word, NULL);
                         rpc_call_fail(call, text);
                         return;
                 }
-                make_target(process, target);
-                if (send_signal(compat, call, target, signal, &error) < 0) {
+                if (send_signal(compat, call, process, signal_name, &error) < 0) {
                         rpc_call_fail(call, error.message);
                         return;
                 }
@@ -136,6 +116,11 @@ void compat_send_line(void *userdata, RpcCall *call) {
                 rpc_call_fail(call, "pm_id or line field missing");
                 return;
         }
+        /* Whether it runs or not. */
+        if (process && process->config->exec_mode == EXEC_MODE_CLUSTER) {
+                rpc_call_fail(call, "Cannot send line to processes in cluster mode");
+                return;
+        }
         if (!is_reachable(call, process, id)) {
                 return;
         }
@@ -153,17 +138,12 @@ void compat_send_line(void *userdata, RpcCall *call) {
 
 static int send_json(Compat *compat, RpcCall *call, const Process *process, const char *json, Error *error) {
         g_autoptr(Value) options = value_new_map();
-        const ManagerCall manager_call = {
-                .caller = *rpc_call_caller(call),
-                .options = options,
-                .handler = on_sent,
-                .userdata = error,
-        };
-        char target[32];
+        const ManagerCall manager_call = compat_call_at_once(call, options, error);
+        char target[COMPAT_TARGET_BYTES];
 
-        make_target(process, target);
+        compat_make_target(process, target);
         int r = manager_send_message(compat->manager, &manager_call, target, json, NULL, error);
-        return r < 0 || error->code == ERROR_NONE ? r : -ECANCELED;
+        return compat_result_at_once(r, error);
 }
 
 static bool is_truthy(const Value *value) {

@@ -27,6 +27,8 @@ int compat_new(sd_event *event, Manager *manager, Compat **ret) {
                 .backlog_bytes_max = settings->stream_backlog_max,
                 .subscribers_max = settings->streams_max,
                 .own_uid = geteuid(),
+                .on_audience = compat_events_on_audience,
+                .userdata = compat,
         };
         int r = rpc_server_new(event, &rpc_options, &compat->rpc);
         if (r >= 0) {

@@ -123,12 +123,24 @@ void pm2_started_append(GString *text, Pm2Texts *texts, const Process *process) 
         json_members_end(&members);
 }
 
-void pm2_sender_append(GString *text, const Process *process) {
+static void append_sender(GString *text, const Process *process, bool revision) {
         JsonMembers members;
 
         json_members_begin(&members, text);
         json_members_number(&members, "pm_id", process->id);
         json_members_string(&members, "name", process->config->name);
+        if (revision) {
+                json_members_key(&members, "rev"); /* of version control, which is not looked at */
+                g_string_append(text, "null");
+        }
         json_members_string(&members, "namespace", process->config->namespace);
         json_members_end(&members);
+}
+
+void pm2_logger_append(GString *text, const Process *process) {
+        append_sender(text, process, true);
+}
+
+void pm2_sender_append(GString *text, const Process *process, bool typed) {
+        append_sender(text, process, typed && process->config->exec_mode == EXEC_MODE_CLUSTER);
 }

@@ -18,5 +18,9 @@ void pm2_started_append(GString *text, Pm2Texts *texts, const Process *process);
 /* pm2_env of an event: without "env", but with its variables. status: NULL is the one that it has. */
 void pm2_event_process_append(GString *text, Pm2Texts *texts, const Process *process, const char *status);
 
-/* {"pm_id":...,"name":...,"namespace":...}: of whom a message comes. */
-void pm2_sender_append(GString *text, const Process *process);
+/* {"pm_id":...,"name":...,"rev":null,"namespace":...}: who has logged something. */
+void pm2_logger_append(GString *text, const Process *process);
+
+/* {"pm_id":...,"name":...,"namespace":...}: of whom a message comes. Of a cluster there is "rev" too if the
+ * message has a type of its own. */
+void pm2_sender_append(GString *text, const Process *process, bool typed);

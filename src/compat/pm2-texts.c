@@ -100,7 +100,9 @@ static void add_usual_attributes(JsonMembers *members, const AppConfig *config) 
                         json_members_value(members, names[i], value);
                 }
         }
-        json_members_bool(members, "watch", false);
+        g_autoptr(Value) watch =
+                        config->watch.on ? app_watch_to_value(&config->watch) : value_new_bool(false);
+        json_members_value(members, "watch", watch);
 }
 
 static void add_given_attributes(JsonMembers *members, const AppConfig *config) {
@@ -158,10 +160,13 @@ static void add_places(JsonMembers *members, const Process *process) {
         json_members_string(members, "pm_exec_path", process->exec_path);
         json_members_string(members, "pm_cwd", process->cwd);
         json_members_string(members, "exec_interpreter", process->interpreter);
-        json_members_string(members, "exec_mode", "fork_mode");
+        json_members_string(members, "exec_mode", app_config_exec_mode(process->config));
         json_members_number(members, "instances", process->instances);
         json_members_string(members, "pm_out_log_path", process->out_log_path);
         json_members_string(members, "pm_err_log_path", process->error_log_path);
+        if (process->log_path[0]) {
+                json_members_string(members, "pm_log_path", process->log_path);
+        }
         json_members_string(members, "pm_pid_path", process->pid_path);
 }
 
@@ -194,6 +199,9 @@ static void render(Pm2Texts *texts, const Process *process, Pm2Text *ret) {
         add_variables(&members, environment, true);
         add_unique_id(&members, process);
         json_members_string(&members, "version", process->version);
+        if (config->exec_mode == EXEC_MODE_CLUSTER) {
+                json_members_string(&members, "_pm2_version", manager_settings(texts->manager)->pm2_version);
+        }
 }
 
 static void arm(Pm2Texts *texts) {
@@ -243,10 +251,6 @@ const Pm2Text *pm2_texts_get(Pm2Texts *texts, const Process *process) {
 
 void pm2_texts_forget(Pm2Texts *texts, const Process *process) {
         (void) g_hash_table_remove(texts->kept, GUINT_TO_POINTER(process->id + 1));
-}
-
-Manager *pm2_texts_manager(const Pm2Texts *texts) {
-        return texts->manager;
 }
 
 int pm2_texts_new(sd_event *event, Manager *manager, Pm2Texts **ret) {

@@ -23,6 +23,3 @@ const Pm2Text *pm2_texts_get(Pm2Texts *texts, const Process *process);
 
 /* It is removed. */
 void pm2_texts_forget(Pm2Texts *texts, const Process *process);
-
-/* For what is told beside them. */
-Manager *pm2_texts_manager(const Pm2Texts *texts);

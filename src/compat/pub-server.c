@@ -35,6 +35,17 @@ static void free_subscriber(void *userdata) {
         g_free(subscriber);
 }
 
+static void tell_audience(const PubServer *server) {
+        if (server->options.on_audience) {
+                server->options.on_audience(server->options.userdata);
+        }
+}
+
+static void remove_subscriber(PubServer *server, guint i) {
+        (void) g_ptr_array_remove_index(server->subscribers, i);
+        tell_audience(server);
+}
+
 static FeedItem *render(const char *event, const char *payload, size_t length) {
         size_t event_length = strlen(event);
         FeedItem *frame =
@@ -59,7 +70,7 @@ void pub_server_flush(PubServer *server) {
                 const Subscriber *subscriber = server->subscribers->pdata[i - 1];
                 feed_flush(subscriber->feed);
                 if (feed_is_gone(subscriber->feed)) {
-                        (void) g_ptr_array_remove_index(server->subscribers, i - 1);
+                        remove_subscriber(server, i - 1);
                 }
         }
 }
@@ -75,7 +86,7 @@ static void on_gone(void *userdata, Feed *feed) {
         for (guint i = 0; i < server->subscribers->len; i++) {
                 const Subscriber *subscriber = server->subscribers->pdata[i];
                 if (subscriber->feed == feed) {
-                        (void) g_ptr_array_remove_index(server->subscribers, i);
+                        remove_subscriber(server, i);
                         return;
                 }
         }
@@ -105,7 +116,7 @@ static bool close_one(PubServer *server, uint64_t since_usec) {
         if (chosen == count || members[chosen].last_used_usec > since_usec) {
                 return false;
         }
-        (void) g_ptr_array_remove_index(server->subscribers, (guint) chosen);
+        remove_subscriber(server, (guint) chosen);
         return true;
 }
 
@@ -139,6 +150,7 @@ static void on_client(void *userdata, int fd, const struct ucred *peer) {
         Subscriber *subscriber = g_new(Subscriber, 1);
         *subscriber = (Subscriber){ feed, peer->uid, peer->pid, now_usec_of(server) };
         g_ptr_array_add(server->subscribers, subscriber);
+        tell_audience(server);
 }
 
 int pub_server_new(sd_event *event, const PubServerOptions *options, PubServer **ret) {

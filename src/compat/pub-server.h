@@ -16,6 +16,9 @@ typedef struct PubServerOptions {
         size_t backlog_bytes_max; /* of one subscriber */
         uint64_t subscribers_max;
         uid_t own_uid; /* who may connect, beside root */
+        /* Somebody has connected, or has left. NULL is fine. */
+        void (*on_audience)(void *userdata);
+        void *userdata;
 } PubServerOptions;
 
 /* Options are copied. */

@@ -136,12 +136,18 @@ void json_text_append_string(GString *text, const char *string) {
         g_string_append_c(text, '"');
 }
 
+void json_text_append_bytes(GString *text, const char *bytes, size_t length) {
+        g_autofree char *valid = utf8_is_valid(bytes, length) ? g_strndup(bytes, length)
+                                                              : g_utf8_make_valid(bytes, (gssize) length);
+
+        json_text_append_string(text, valid);
+}
+
 static void append_bytes(GString *text, const char *bytes) {
         if (utf8_is_valid(bytes, strlen(bytes))) {
                 json_text_append_string(text, bytes);
         } else {
-                g_autofree char *valid = g_utf8_make_valid(bytes, -1);
-                json_text_append_string(text, valid);
+                json_text_append_bytes(text, bytes, strlen(bytes));
         }
 }
 

@@ -16,6 +16,9 @@ int json_text_decode_relaxed(const char *text, size_t length, Value **ret, Error
 /* Append a string, which must be UTF-8, with its quotes. Nothing in it ends a line. */
 void json_text_append_string(GString *text, const char *string);
 
+/* The same of any bytes: what is not UTF-8 becomes U+FFFD, NUL too. */
+void json_text_append_bytes(GString *text, const char *bytes, size_t length);
+
 /* Append a value on one line. Bytes that are not UTF-8 become U+FFFD; a number that JSON does not have (NaN)
  * becomes null. */
 void json_text_append_value(GString *text, const Value *value);

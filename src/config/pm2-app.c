@@ -10,10 +10,6 @@
 
 #include <string.h>
 
-enum {
-        EXTRA_BYTES_MAX = 256 * 1024, /* as the attribute has it */
-};
-
 /* What is an attribute under another name. */
 static const struct {
         const char *fact, *attribute;
@@ -61,9 +57,6 @@ static const char *const declared[] = {
 static const char *const sent_always[] = {
         "filter_env", "merge_logs", "instance_var", "username", "windowsHide", "kill_retry_time", "km_link",
 };
-
-/* Means nothing where nothing is watched. */
-static const char *const of_watch[] = { "ignore_watch", "watch_delay", "watch_options" };
 
 void pm2_app_done(Pm2App *app) {
         g_clear_pointer(&app->attributes, value_free);
@@ -204,15 +197,6 @@ static bool is_unset(const char *key, const Value *value) {
                value->kind == VALUE_INT && value->integer == 0;
 }
 
-/* "cluster_mode": for the table to say what it thinks of it. */
-static Value *mode_of(const Value *mode) {
-        if (mode->kind != VALUE_STRING || !g_str_has_suffix(mode->string, "_mode")) {
-                return value_copy(mode);
-        }
-        g_autofree char *word = g_strndup(mode->string, strlen(mode->string) - strlen("_mode"));
-        return value_new_string(word);
-}
-
 /* Where a key of the object goes. */
 typedef enum Place {
         PLACE_NOWHERE,
@@ -237,20 +221,19 @@ static Place place_of(
         }
         /* What asks for nothing that is not supported is given back, no more. */
         if (!attribute || attribute->type == ATTRIBUTE_KEPT ||
-            (attribute->type == ATTRIBUTE_OFF && is_false(entry->value) && strcmp(key, "watch") != 0) ||
-            (source != PM2_SOURCE_DUMP && is_among(key, declared, G_N_ELEMENTS(declared))) ||
-            (is_among(key, of_watch, G_N_ELEMENTS(of_watch)) && is_false(value_get(object, "watch")))) {
+            (attribute->type == ATTRIBUTE_OFF && is_false(entry->value)) ||
+            (source != PM2_SOURCE_DUMP && is_among(key, declared, G_N_ELEMENTS(declared)))) {
                 return PLACE_EXTRA;
         }
         return PLACE_ATTRIBUTE;
 }
 
 static Value *value_of(const ValueEntry *entry, Pm2Source source) {
-        if (is_text(entry->value, "null")) {
+        bool no_limit = strcmp(entry->key, "max_memory_restart") == 0 &&
+                        (is_false(entry->value) || is_text(entry->value, ""));
+
+        if (no_limit || is_text(entry->value, "null")) {
                 return value_new_null();
-        }
-        if (strcmp(entry->key, "exec_mode") == 0) {
-                return mode_of(entry->value);
         }
         if (strcmp(entry->key, "pmx") == 0 && source != PM2_SOURCE_DUMP) {
                 return value_new_string(is_false(entry->value) ? "false" : "preload");
@@ -333,6 +316,8 @@ int pm2_app_read(const Value *object, Pm2Source source, Pm2App *ret, Error *erro
         }
         take_renamed(object, environment, source, ret->attributes);
         take_rest(object, environment, source, ret->attributes, extra);
+        const Value *autorestart = value_get(ret->attributes, "autorestart");
+        ret->ended = ret->stopped && autorestart && autorestart->kind == VALUE_BOOL && !autorestart->boolean;
         if (source == PM2_SOURCE_START) {
                 value_set(ret->attributes, "ready_timeout_action", value_new_string("online"));
                 if (!value_get(ret->attributes, "pmx")) {
@@ -340,7 +325,8 @@ int pm2_app_read(const Value *object, Pm2Source source, Pm2App *ret, Error *erro
                 }
         }
         /* A dump may hold there what an app has had in its environment for years. */
-        if (value_count(extra) > 0 && (source != PM2_SOURCE_DUMP || value_bytes(extra) <= EXTRA_BYTES_MAX)) {
+        if (value_count(extra) > 0 &&
+            (source != PM2_SOURCE_DUMP || value_bytes(extra) <= attribute_find("extra")->maximum)) {
                 value_set(ret->attributes, "extra", g_steal_pointer(&extra));
         }
         return 0;

@@ -20,6 +20,7 @@ typedef struct Pm2App {
         Value *attributes;        /* map, to be set by name; what has no effect here is in "extra" */
         Environment *environment; /* that it starts from; NULL: not told */
         bool stopped;
+        bool ended;  /* by itself, as far as can be told: PM2 does not say who stopped it */
         bool single; /* it says nothing of instances: one process, as a dump has it */
 } Pm2App;
 

@@ -300,12 +300,13 @@ static int check_environment(SavedListReader *reader, Error *error) {
 }
 
 static int read_status(const Value *value, SavedEntry *entry, Error *error) {
-        if (value->kind != VALUE_STRING ||
-            (strcmp(value->string, "online") != 0 && strcmp(value->string, "stopped") != 0)) {
-                return refuse_value(value, error, "status", "\"online\" or \"stopped\"");
+        for (int i = 0; value->kind == VALUE_STRING && i < _SAVED_STATUS_MAX; i++) {
+                if (strcmp(value->string, saved_status_to_name((SavedStatus) i)) == 0) {
+                        entry->status = (SavedStatus) i;
+                        return 0;
+                }
         }
-        entry->stopped = value->string[0] == 's';
-        return 0;
+        return refuse_value(value, error, "status", "\"online\", \"stopped\" or \"ended\"");
 }
 
 static int read_environment_index(
@@ -372,7 +373,7 @@ static int read_object_of_pm2(const Value *object, SavedEntry *ret, Error *error
         if (pm2_app_read(object, PM2_SOURCE_DUMP, &app, &cause) < 0) {
                 return error_set(error, cause.code, "line %u: %s", ret->line, cause.message);
         }
-        ret->stopped = app.stopped;
+        ret->status = !app.stopped ? SAVED_ONLINE : app.ended ? SAVED_ENDED : SAVED_STOPPED;
         ret->attributes = g_steal_pointer(&app.attributes);
         ret->environment = g_steal_pointer(&app.environment);
         return 0;

@@ -148,11 +148,20 @@ static guint index_of(SavedListWriter *writer, const Environment *environment) {
         return GPOINTER_TO_UINT(found) - 1;
 }
 
+const char *saved_status_to_name(SavedStatus status) {
+        static const char *const names[_SAVED_STATUS_MAX] = {
+                [SAVED_ONLINE] = "online",
+                [SAVED_STOPPED] = "stopped",
+                [SAVED_ENDED] = "ended",
+        };
+        return names[status];
+}
+
 void saved_list_writer_add(
                 SavedListWriter *writer,
                 const AppConfig *config,
                 const Environment *environment,
-                bool stopped) {
+                SavedStatus status) {
         g_autoptr(Value) given = value_new_map();
 
         for (size_t i = 0; i < n_attributes; i++) {
@@ -164,7 +173,7 @@ void saved_list_writer_add(
                         writer->apps,
                         "%s\n    {\"status\": \"%s\", \"environment\": %u, \"config\": ",
                         writer->apps->len > 0 ? "," : "",
-                        stopped ? "stopped" : "online",
+                        saved_status_to_name(status),
                         index_of(writer, environment));
         append_map(writer->apps, given);
         g_string_append_c(writer->apps, '}');

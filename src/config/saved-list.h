@@ -9,7 +9,8 @@
  *
  *   "pm2d_saved_list": 1
  *   "environments": [{"NAME": "value", ...}, ...]   each once, however many apps start from it
- *   "apps": [{"status": "online" or "stopped", "environment": its index, "config": {the given attributes}}]
+ *   "apps": [{"status": "online", "stopped" (by hand) or "ended" (by itself), "environment": its index,
+ *             "config": {the given attributes}}]
  *
  * in the order of the list. JSON holds no bytes that are not UTF-8: such a string is {"$bytes": "base64"},
  * and a map with such a key, or one that begins with '$', is {"$map": [[key, value], ...]}. PM2's own
@@ -20,6 +21,15 @@ enum {
         SAVED_LIST_APPS_MAX = 100000,
 };
 
+typedef enum SavedStatus {
+        SAVED_ONLINE,
+        SAVED_STOPPED, /* by hand */
+        SAVED_ENDED,   /* by itself, or never started: its cron_restart starts it */
+        _SAVED_STATUS_MAX,
+} SavedStatus;
+
+const char *saved_status_to_name(SavedStatus status);
+
 typedef struct SavedListWriter SavedListWriter;
 
 SavedListWriter *saved_list_writer_new(void);
@@ -27,14 +37,14 @@ void saved_list_writer_add(
                 SavedListWriter *writer,
                 const AppConfig *config,
                 const Environment *environment,
-                bool stopped);
+                SavedStatus status);
 /* The text, freed by the caller; the writer is gone. */
 char *saved_list_writer_finish(SavedListWriter *writer, size_t *ret_length);
 
 /* One app of a list. */
 typedef struct SavedEntry {
         unsigned line;
-        bool stopped;
+        SavedStatus status;
         Value *attributes;        /* map, to be set by name */
         Environment *environment; /* that it started from; NULL: not told */
 } SavedEntry;

@@ -14,6 +14,7 @@ typedef enum SettingType {
         SETTING_STRING,
         SETTING_NUMBER,
         SETTING_DURATION,
+        SETTING_SIZE,
 } SettingType;
 
 typedef struct Setting {
@@ -76,6 +77,15 @@ static const Setting table[] = {
           .maximum = 100000,
           .fallback = "10000",
           .help = "Processes that may be registered." },
+        { .name = "start_parallel",
+          .type = SETTING_NUMBER,
+          ROW(start_parallel),
+          .minimum = 1,
+          .maximum = 10000,
+          .fallback = "128",
+          .help = "Starts by command that may be on their way to their program at the same time; more wait "
+                  "for "
+                  "their turn." },
         { .name = "peers_max",
           .type = SETTING_NUMBER,
           ROW(peers_max),
@@ -121,6 +131,13 @@ static const Setting table[] = {
           .help = "Bytes that the reader of a stream of events may be behind; then it loses lines, and is "
                   "told "
                   "how many." },
+        { .name = "logs_max",
+          .type = SETTING_SIZE,
+          ROW(logs_max_bytes),
+          .maximum = UINT64_C(1) << 50,
+          .fallback = "0",
+          .help = "Bytes of all logs together of what runs, with the parts that log_retain keeps (\"4G\"): "
+                  "above it the largest ones lose their oldest part. 0: no cap." },
 };
 
 static void *field_of(const Settings *settings, const Setting *setting) {
@@ -145,6 +162,7 @@ static int store(Settings *settings, const Setting *setting, const char *text) {
         uint64_t number = 0;
         int64_t integer = 0;
         int r = setting->type == SETTING_DURATION ? parse_duration_usec(text, &number)
+                : setting->type == SETTING_SIZE   ? parse_size(text, &number)
                                                   : parse_int64(text, &integer);
         if (r < 0) {
                 return r;
@@ -203,6 +221,7 @@ static int read_key(Settings *settings, const char *path, const char *key, const
                                         quoted,
                                         setting->choices                  ? setting->choices
                                         : setting->type == SETTING_NUMBER ? "a whole number"
+                                        : setting->type == SETTING_SIZE   ? "a size"
                                                                           : "a duration");
                 }
                 return 0;

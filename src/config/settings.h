@@ -14,12 +14,14 @@ typedef struct Settings {
         char *load_saved;  /* "yes" or "no" */
         char *pm2_version; /* that PM2's clients are told */
         uint64_t processes_max;
+        uint64_t start_parallel; /* launches at a time */
         uint64_t peers_max;
         uint64_t pending_calls_max;
         uint64_t message_bytes_max;
         uint64_t launch_timeout_usec;
         uint64_t streams_max;        /* of one user */
         uint64_t stream_backlog_max; /* bytes */
+        uint64_t logs_max_bytes;     /* 0: no cap */
 } Settings;
 
 void settings_init(Settings *settings);

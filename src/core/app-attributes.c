@@ -6,7 +6,10 @@
 
 #include "basic/time-util.h"
 #include "core/app-config.h"
+#include "core/cron.h"
 #include "core/instances.h"
+#include "core/log-date.h"
+#include "core/watch-rules.h"
 
 #include <limits.h>
 #include <string.h>
@@ -15,8 +18,11 @@
 #define NAME_BYTES   255
 #define STRING_BYTES (128 * 1024 - 1) /* MAX_ARG_STRLEN of execve(2), with the NUL */
 #define EXTRA_BYTES  (UINT64_C(256) * 1024)
+#define WATCH_BYTES  (UINT64_C(16) * 1024)
 #define DAY_USEC     (UINT64_C(86400) * USEC_PER_SEC)
 #define TIMER_MAX    (365 * DAY_USEC)
+#define LOG_SIZE_MIN (UINT64_C(64) * 1024)
+#define LOG_SIZE_MAX (UINT64_C(1) << 50)
 
 /* Not supported by this version: what asks for anything is refused. takes: the words that do not, NULL:
  * false, 0 and all that is empty. */
@@ -126,6 +132,15 @@ const Attribute attributes[] = {
           .maximum = UINT16_MAX,
           .fallback = "0",
           .help = "Value of the variable PORT; 0: none." },
+        { .name = "listen",
+          .type = ATTRIBUTE_STRINGS,
+          ROW(listen),
+          .maximum = LISTEN_SOCKETS_MAX,
+          .help = "Sockets that are held for the app and shared by its processes, which find them from "
+                  "descriptor 3 on (sd_listen_fds(3)): \"tcp:8080\", \"tcp:127.0.0.1:8080\", "
+                  "\"tcp:[::1]:8080\", \"tcp4:8080\", \"tcp6:8080\", the same with udp, "
+                  "\"unix:/run/app.sock\"; \"web=tcp:8080\" has a name in LISTEN_FDNAMES. They stay open "
+                  "over restarts." },
         { .name = "instance_var",
           .type = ATTRIBUTE_STRING,
           ROW(instance_var),
@@ -149,6 +164,38 @@ const Attribute attributes[] = {
           .help = "Number of processes of the app; \"max\" or 0: one for each processor that may be used; "
                   "below 0: so many fewer, and one at least. Start and StartJson make them, Scale changes "
                   "their number." },
+        { .name = "exec_mode",
+          .type = ATTRIBUTE_WORD,
+          ROW(exec_mode),
+          .words = "fork_mode cluster_mode fork cluster",
+          .distinct_words = 2,
+          .fallback = "fork_mode",
+          .help = "cluster: the processes are workers of Node's cluster, and share what they listen on; for "
+                  "scripts that Node, Bun or Deno runs. Where it is not given, and instances is, such an "
+                  "app "
+                  "without listen is a cluster." },
+        { .name = "cluster_sched",
+          .type = ATTRIBUTE_WORD,
+          ROW(cluster_sched),
+          .words = "shared rr",
+          .fallback = "shared",
+          .help = "How connections come to the workers of a cluster. shared: each accepts them for itself. "
+                  "rr: the "
+                  "supervisor accepts them and hands each to the worker that has the fewest on their way, "
+                  "in turn. Deno always has rr, "
+                  "datagrams are always shared. A change takes effect when all processes of the app have "
+                  "been stopped." },
+        { .name = "depends_on",
+          .type = ATTRIBUTE_DEPENDS,
+          ROW(depends_on),
+          .maximum = DEPENDENCIES_MAX,
+          .live = true,
+          .help = "Apps of the same owner, by name, that a start by command waits for; those that rest are "
+                  "started too, unless a person has stopped them. An object says what is waited for: "
+                  "started "
+                  "(its program runs), ready (it is online; with wait_ready it has said so; the default), "
+                  "healthy, or completed (it has ended with exit code 0). If one fails the app is errored "
+                  "and not started." },
         { .name = "autostart",
           .type = ATTRIBUTE_BOOL,
           ROW(autostart),
@@ -281,6 +328,37 @@ const Attribute attributes[] = {
           .help = "What follows when it is not ready in time. fail: it is ended, which counts as an "
                   "unstable exit, and the command that started it fails. online: it counts as ready, as "
                   "with PM2." },
+        { .name = "reload_timeout",
+          .type = ATTRIBUTE_DURATION,
+          ROW(reload_timeout_usec),
+          .maximum = DAY_USEC,
+          .fallback = "30000",
+          .live = true,
+          .help = "Time that an old process has, once a reload has put another in its place, to end what it "
+                  "has begun; then it is stopped as by Stop." },
+        { .name = "reload_parallel",
+          .type = ATTRIBUTE_NUMBER,
+          ROW(reload_parallel),
+          .maximum = INSTANCES_MAX,
+          .fallback = "1",
+          .live = true,
+          .help = "Number of processes of the app that a reload replaces at the same time; 0: all." },
+        { .name = "reload_drain",
+          .type = ATTRIBUTE_WORD,
+          ROW(reload_drain),
+          .words = "http none",
+          .fallback = "http",
+          .help = "http: Node loads a small file of ours before the script, which ends kept connections of "
+                  "http servers that are closed after one more answer, so that no request is lost. none: "
+                  "Node itself closes those that are idle." },
+        { .name = "reload_watch",
+          .type = ATTRIBUTE_DURATION,
+          ROW(reload_watch_usec),
+          .maximum = DAY_USEC,
+          .fallback = "0",
+          .live = true,
+          .help = "Time after a reload within which the end of the new process, or that it turns unhealthy, "
+                  "brings the configuration before it back; 0: none." },
         { .name = "notify",
           .type = ATTRIBUTE_WORD,
           ROW(notify),
@@ -313,6 +391,60 @@ const Attribute attributes[] = {
           .live = true,
           .help = "Whether the message \"shutdown\" over its channel asks the app to end, in place of the "
                   "kill signal." },
+        { .name = "cron_restart",
+          .aliases = "cron",
+          .type = ATTRIBUTE_CRON,
+          ROW(cron_restart),
+          .minimum = 1,
+          .maximum = CRON_TEXT_BYTES_MAX,
+          .live = true,
+          .help = "When the app is restarted, or started if it has ended by itself; what was stopped by "
+                  "hand "
+                  "stays "
+                  "stopped. Five fields as in crontab(5), or six with seconds first, with L as the last day "
+                  "of "
+                  "the month, or @yearly @monthly @weekly @daily @hourly. false, 0 or empty: never. What "
+                  "was "
+                  "due "
+                  "while no supervisor ran, or the machine slept, is not made up for." },
+        { .name = "cron_timezone",
+          .type = ATTRIBUTE_STRING,
+          ROW(cron_timezone),
+          .minimum = 1,
+          .maximum = CRON_ZONE_BYTES_MAX,
+          .live = true,
+          .help = "Time zone of cron_restart, as Europe/Berlin; by default that of the supervisor. A time "
+                  "of "
+                  "day "
+                  "that clocks leave out is when they have gone on, one that they show twice is the first; "
+                  "with a star for the hour it is whenever they show it." },
+        { .name = "cron_overlap",
+          .type = ATTRIBUTE_WORD,
+          ROW(cron_overlap),
+          .words = "skip queue kill",
+          .fallback = "skip",
+          .live = true,
+          .help = "What happens to a cron_restart that is due while the app is being started, restarted or "
+                  "ended. skip: nothing. queue: it follows that, once. kill: that is ended for it." },
+        { .name = "health",
+          .type = ATTRIBUTE_HEALTH,
+          ROW(health),
+          .live = true,
+          .help = "How the app is asked whether it is well: an object with one of http (a URL: "
+                  "\"http://127.0.0.1:8080/health\", or \"http://unix:/run/app.sock:/health\"), tcp "
+                  "(\"address:port\", or a port), unix (the path of a socket) and exec (a shell command, or "
+                  "an array of words, run in the app's cgroup with its environment and MAINPID; it is to "
+                  "exit "
+                  "with 0), and with interval (10s; 100 ms at least), timeout of each probe (5s, at most "
+                  "the "
+                  "interval), retries (3: so many failures in a row make it unhealthy), start_period (0: "
+                  "time "
+                  "in which failures of what was never healthy do not count), restart (false: whether what "
+                  "is "
+                  "unhealthy is restarted) and status (of http: 200-399). Names of hosts are not looked up; "
+                  "${NAME} is a variable of the app. What takes another's place in a reload is ready when "
+                  "it "
+                  "is healthy." },
         { .name = "out_file",
           .aliases = "out output out_log",
           .type = ATTRIBUTE_PATH,
@@ -327,6 +459,49 @@ const Attribute attributes[] = {
           .minimum = 1,
           .maximum = PATH_MAX - 1,
           .help = "File that standard error is appended to; \"NULL\" or /dev/null: none." },
+        { .name = "log_file",
+          .aliases = "log",
+          .type = ATTRIBUTE_PATH,
+          ROW(log_file),
+          .minimum = 1,
+          .maximum = PATH_MAX - 1,
+          .or_false = true,
+          .help = "One more file, for the lines of both streams; true: the name of the app with .log, "
+                  "beside "
+                  "the others." },
+        { .name = "log_type",
+          .type = ATTRIBUTE_WORD,
+          ROW(log_type),
+          .words = "raw json",
+          .fallback = "raw",
+          .help = "What a line of a log is. json: an object with message, timestamp, type (out, err), "
+                  "process_id and "
+                  "app_name; of a line over 64 KiB one for each part, all but the last with partial, and "
+                  "with "
+                  "invalid_utf8 where U+FFFD stands for what is none." },
+        { .name = "log_date_format",
+          .type = ATTRIBUTE_STRING,
+          ROW(log_date_format),
+          .minimum = 1,
+          .maximum = LOG_DATE_FORMAT_BYTES_MAX,
+          .or_false = true,
+          .help = "The date before each line, and the timestamp of json: YYYY YY MM M MMM MMMM D DD d dd "
+                  "ddd "
+                  "dddd H HH h hh m mm s ss SSS Z ZZ A a, as dayjs has them, and [what stands for "
+                  "itself]." },
+        { .name = "time",
+          .type = ATTRIBUTE_BOOL,
+          ROW(time),
+          .fallback = "false",
+          .help = "Whether log_date_format is YYYY-MM-DDTHH:mm:ss, whatever else it says." },
+        { .name = "log_target",
+          .type = ATTRIBUTE_WORD,
+          ROW(log_target),
+          .words = "file journal both",
+          .fallback = "file",
+          .help = "Where output goes: into the log files, line by line to the journal with PM2_NAME, "
+                  "PM2_ID, "
+                  "PM2_NAMESPACE and PM2_STREAM, or to both." },
         { .name = "pid_file",
           .aliases = "pid",
           .type = ATTRIBUTE_PATH,
@@ -340,7 +515,41 @@ const Attribute attributes[] = {
           ROW(merge_logs),
           .fallback = "true",
           .help = "Whether the names of log files go without the id of the process. Where it is not given, "
-                  "they do unless instances is." },
+                  "they do unless instances is, or exec_mode is cluster." },
+        { .name = "disable_logs",
+          .type = ATTRIBUTE_BOOL,
+          ROW(disable_logs),
+          .fallback = "false",
+          .help = "Whether the output is kept nowhere, whatever files are named." },
+        { .name = "log_max_size",
+          .type = ATTRIBUTE_SIZE,
+          ROW(log_max_size_bytes),
+          .minimum = LOG_SIZE_MIN,
+          .maximum = LOG_SIZE_MAX,
+          .or_zero = true,
+          .fallback = "10M",
+          .live = true,
+          .help = "Without log_retain and log_compress a sixth of the size that a log file may have: one "
+                  "that "
+                  "passes six times this loses its oldest part, up to the beginning of a line, where the "
+                  "file system can do that (ext4, XFS, F2FS). With one of them the size of each file. 0: no "
+                  "bound." },
+        { .name = "log_retain",
+          .type = ATTRIBUTE_NUMBER,
+          ROW(log_retain),
+          .minimum = 1,
+          .maximum = 1000000,
+          .fallback = "5",
+          .live = true,
+          .help = "Where it is given, the oldest part of a log that passes log_max_size goes into a file of "
+                  "its own, the log's name with a number behind it that grows; so many of them are kept." },
+        { .name = "log_compress",
+          .type = ATTRIBUTE_WORD,
+          ROW(log_compress),
+          .words = "none gzip zstd",
+          .fallback = "none",
+          .help = "Where it is given, the same, and how these files are compressed, by the program of that "
+                  "name." },
         { .name = "memory_max",
           .type = ATTRIBUTE_SIZE,
           ROW(memory_max_bytes),
@@ -357,6 +566,15 @@ const Attribute attributes[] = {
           .fallback = "0",
           .live = true,
           .help = "Memory above which the app is slowed down and its memory taken back; 0: no limit." },
+        { .name = "max_memory_restart",
+          .type = ATTRIBUTE_SIZE,
+          ROW(max_memory_restart_bytes),
+          .maximum = INT64_MAX,
+          .fallback = "0",
+          .live = true,
+          .help = "Memory above which the app is restarted, or reloaded where it can be: all its processes "
+                  "together, without page cache that nobody needs; where there is no memory controller the "
+                  "sum of their resident sets. 0: never." },
         { .name = "cpu_quota",
           .type = ATTRIBUTE_PERCENT,
           ROW(cpu_quota_usec),
@@ -409,32 +627,40 @@ const Attribute attributes[] = {
                   "and "
                   "the hard limit are set; the hard one cannot be raised without privileges." },
 
-        OFF("exec_mode", NULL, "fork fork_mode", "How the app is run: fork."),
-        OFF("log_file", "log", NULL, "File for both streams."),
-        OFF("disable_logs", NULL, NULL, "Whether the output goes nowhere."),
-        OFF("log_type", NULL, "raw", "Form of the lines of a log."),
-        OFF("log_date_format", NULL, NULL, "Form of the date before each line."),
-        OFF("time", NULL, NULL, "Whether each line has the date."),
-        OFF("log_max_size", NULL, NULL, "Size of a log that is kept."),
-        OFF("log_retain", NULL, NULL, "Number of older logs that are kept."),
-        OFF("log_compress", NULL, NULL, "Whether older logs are compressed."),
-        OFF("log_target", NULL, "file", "Where output goes."),
-        OFF("max_memory_restart", NULL, NULL, "Memory above which the app is restarted."),
-        OFF("cron_restart", "cron", NULL, "When the app is restarted regularly."),
-        OFF("cron_timezone", NULL, NULL, "Time zone of cron_restart."),
-        OFF("cron_overlap", NULL, NULL, "What happens when one restart meets another."),
-        OFF("watch", NULL, "false", "Whether a change of files restarts the app."),
-        OFF("ignore_watch", NULL, NULL, "Files that are not watched."),
-        OFF("watch_delay", NULL, NULL, "Time between a change and the restart."),
-        OFF("watch_options", NULL, NULL, "How files are watched."),
-        OFF("health", NULL, NULL, "How the app is asked whether it is well."),
-        OFF("depends_on", NULL, NULL, "Apps that are started before."),
-        OFF("listen", NULL, NULL, "Sockets that are held for the app."),
-        OFF("cluster_sched", NULL, NULL, "How connections are handed to the processes of a cluster."),
-        OFF("reload_timeout", NULL, NULL, "Time that a reload lets the old process have."),
-        OFF("reload_parallel", NULL, NULL, "Number of processes that are reloaded at once."),
-        OFF("reload_drain", NULL, "none false", "How connections are ended at a reload."),
-        OFF("reload_watch", NULL, NULL, "Time after which a reload counts as good."),
+        { .name = "watch",
+          .type = ATTRIBUTE_WATCH,
+          ROW(watch),
+          .maximum = WATCH_PATHS_MAX,
+          .live = true,
+          .help = "Whether a change of files restarts the app: true for those of its working directory, or "
+                  "paths of folders and files below it. Folders are watched with all that is in them. Of "
+                  "an app that was stopped by hand nothing is watched until it is started." },
+        { .name = "ignore_watch",
+          .type = ATTRIBUTE_STRINGS,
+          ROW(ignore_watch),
+          .maximum = WATCH_PATTERNS_MAX,
+          .live = true,
+          .help = "Files that are not watched: paths, which may have *, **, ?, [a-z] and {a,b} in them, "
+                  "from "
+                  "the working directory, or regular expressions as JavaScript writes them (\"/\\.tmp$/\"). "
+                  "Where it is given it takes the place of the default, which is node_modules and all that "
+                  "begins with a dot. The app's own logs and pid files are never watched." },
+        { .name = "watch_delay",
+          .type = ATTRIBUTE_DURATION,
+          ROW(watch_delay_usec),
+          .maximum = DAY_USEC,
+          .fallback = "0",
+          .live = true,
+          .help = "Time without a change after which the app is restarted; 100 ms at least, so that many "
+                  "changes make one restart." },
+        { .name = "watch_options",
+          .type = ATTRIBUTE_OBJECT,
+          ROW(watch_options),
+          .maximum = WATCH_BYTES,
+          .live = true,
+          .help = "Options of PM2's watcher. followSymlinks: false leaves out folders that symbolic links "
+                  "lead to; all others have no effect here, where nothing is polled." },
+
         OFF("uid", "user", "", "User that the app runs as: its owner."),
         OFF("gid", NULL, "", "Group that the app runs as: that of its owner."),
         OFF("isolation", NULL, NULL, "What holds the processes of this app."),

@@ -8,6 +8,7 @@
 #include "basic/signal-util.h"
 #include "basic/time-util.h"
 #include "core/attribute-value.h"
+#include "core/cron.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -30,6 +31,7 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
         switch (attribute->type) {
         case ATTRIBUTE_STRING:
         case ATTRIBUTE_PATH:
+        case ATTRIBUTE_CRON:
                 g_clear_pointer((char **) attribute_field(config, attribute), g_free);
                 break;
         case ATTRIBUTE_STRINGS:
@@ -51,6 +53,15 @@ static void clear_field(AppConfig *config, const Attribute *attribute) {
                 break;
         case ATTRIBUTE_LIMITS:
                 g_clear_pointer((ResourceLimits **) attribute_field(config, attribute), g_free);
+                break;
+        case ATTRIBUTE_HEALTH:
+                g_clear_pointer((HealthCheck **) attribute_field(config, attribute), health_check_free);
+                break;
+        case ATTRIBUTE_WATCH:
+                app_watch_done(attribute_field(config, attribute));
+                break;
+        case ATTRIBUTE_DEPENDS:
+                g_clear_pointer((GArray **) attribute_field(config, attribute), g_array_unref);
                 break;
         case ATTRIBUTE_OBJECT:
                 g_clear_pointer((Value **) attribute_field(config, attribute), value_free);
@@ -222,7 +233,16 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
         case ATTRIBUTE_STRING:
         case ATTRIBUTE_PATH: {
                 const char *text = *(char *const *) field;
-                return text ? value_new_string(text) : value_new_null();
+                return text ? value_new_string(text)
+                       : attribute->or_false && is_given(config, attribute)
+                                       ? value_new_bool(false) /* it is to be none */
+                                       : value_new_null();
+        }
+        case ATTRIBUTE_CRON: {
+                const char *text = *(char *const *) field;
+                return text                          ? value_new_string(text)
+                       : is_given(config, attribute) ? value_new_bool(false) /* it is to be none */
+                                                     : value_new_null();
         }
         case ATTRIBUTE_BOOL:
                 return value_new_bool(*(const bool *) field);
@@ -250,6 +270,16 @@ Value *app_config_get(const AppConfig *config, const Attribute *attribute) {
                 const Value *map = *(Value *const *) field;
                 return map ? value_copy(map) : value_new_map();
         }
+        case ATTRIBUTE_HEALTH: {
+                const HealthCheck *check = *(HealthCheck *const *) field;
+                return check                         ? health_check_to_value(check)
+                       : is_given(config, attribute) ? value_new_bool(false) /* it is to be none */
+                                                     : value_new_null();
+        }
+        case ATTRIBUTE_WATCH:
+                return app_watch_to_value(field);
+        case ATTRIBUTE_DEPENDS:
+                return dependencies_to_value(*(GArray *const *) field);
         case ATTRIBUTE_LIMITS:
                 return resource_limits_to_value(*(ResourceLimits *const *) field);
         case ATTRIBUTE_SIGNAL:
@@ -278,9 +308,15 @@ bool app_config_is_given(const AppConfig *config, const char *name) {
         return attribute && is_given(config, attribute);
 }
 
+const char *app_config_exec_mode(const AppConfig *config) {
+        return config->exec_mode == EXEC_MODE_CLUSTER ? "cluster_mode" : "fork_mode";
+}
+
 bool app_config_merges_logs(const AppConfig *config) {
-        return app_config_is_given(config, "merge_logs") ? config->merge_logs
-                                                         : !app_config_is_given(config, "instances");
+        return app_config_is_given(config, "merge_logs")
+                               ? config->merge_logs
+                               : !app_config_is_given(config, "instances") &&
+                                                 config->exec_mode == EXEC_MODE_FORK;
 }
 
 char *app_config_list_kept(const AppConfig *config) {
@@ -300,6 +336,10 @@ char *app_config_list_kept(const AppConfig *config) {
 bool app_config_is_stop_code(const AppConfig *config, int exit_code) {
         return exit_code >= 0 && exit_code < 64 * EXIT_CODE_WORDS &&
                config->stop_exit_codes[exit_code / 64] & UINT64_C(1) << (exit_code % 64);
+}
+
+bool app_config_is_replaceable(const AppConfig *config) {
+        return config->exec_mode == EXEC_MODE_CLUSTER || config->listen[0];
 }
 
 /* A name that is made has the limits of one that is given; it is not given for that. */
@@ -368,6 +408,15 @@ int app_config_check(const AppConfig *config, Error *error) {
         if (r < 0) {
                 return r;
         }
+        if (config->cron_timezone && !cron_zone_name_is_valid(config->cron_timezone)) {
+                g_autofree char *quoted = error_quote(config->cron_timezone);
+                return error_set(
+                                error,
+                                ERROR_INVALID_CONFIG,
+                                "cron_timezone: %s cannot be the name of a time zone, which is as "
+                                "\"Europe/Berlin\"",
+                                quoted);
+        }
         if (name_is_ambiguous(config->name)) {
                 g_autofree char *quoted = error_quote(config->name);
                 return error_set(
@@ -384,5 +433,5 @@ int app_config_check(const AppConfig *config, Error *error) {
                                 "namespace: %s is taken: \"all\", paths and /regex/ are targets",
                                 quoted);
         }
-        return 0;
+        return app_watch_check(config, error);
 }

@@ -9,6 +9,7 @@
 #include "basic/time-util.h"
 #include "basic/utf8.h"
 #include "core/command-line.h"
+#include "core/cron.h"
 #include "core/value-text.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@ void *attribute_field(const AppConfig *config, const Attribute *attribute) {
         return (char *) config + attribute->offset;
 }
 
-static int refuse(const Attribute *attribute, const Value *value, Error *error) {
+int attribute_refuse(const Attribute *attribute, const Value *value, Error *error) {
         g_autofree char *got = value_describe(value);
         g_autofree char *wanted = attribute_values_to_text(attribute);
 
@@ -118,9 +119,25 @@ static int check_text(
         return 0;
 }
 
+/* What asks for nothing, where the attribute takes that; or for a file by its default name. */
+static bool set_none(char **field, const Attribute *attribute, const Value *value) {
+        g_autofree char *text = attribute->or_false ? value_to_text(value) : NULL;
+        bool on = text && attribute->type == ATTRIBUTE_PATH && value->kind == VALUE_BOOL && value->boolean;
+
+        if (!text || (!on && text[0] && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)) {
+                return false;
+        }
+        g_free(*field);
+        *field = on ? g_strdup("true") : NULL;
+        return true;
+}
+
 static int set_string(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        if (set_none(attribute_field(config, attribute), attribute, value)) {
+                return 0;
+        }
         if (value->kind != VALUE_STRING) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         const char *text = value->string;
         int r = check_text(attribute, text, attribute->minimum, attribute->maximum, error);
@@ -138,7 +155,7 @@ static int set_bool(AppConfig *config, const Attribute *attribute, const Value *
         g_autofree char *text = value_to_text(value);
 
         if (!text || parse_bool(text, attribute_field(config, attribute)) < 0) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         return 0;
 }
@@ -149,7 +166,7 @@ static int set_number(AppConfig *config, const Attribute *attribute, const Value
         int r = text && value->kind != VALUE_BOOL ? parse_int64(text, &number) : -EINVAL;
 
         if (r == -EINVAL) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (r < 0 || number < 0 || !is_in_range(attribute, (uint64_t) number)) {
                 return refuse_range(attribute, value, error);
@@ -164,7 +181,7 @@ static int set_duration(AppConfig *config, const Attribute *attribute, const Val
         int r = text && value->kind != VALUE_BOOL ? parse_duration_usec(text, &usec) : -EINVAL;
 
         if (r == -EINVAL) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (r < 0 || !is_in_range(attribute, usec)) {
                 return refuse_range(attribute, value, error);
@@ -178,7 +195,7 @@ static int set_signal(AppConfig *config, const Attribute *attribute, const Value
         int number = text ? signal_from_text(text) : -EINVAL;
 
         if (number < 0) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         *(int *) attribute_field(config, attribute) = number;
         return 0;
@@ -198,7 +215,7 @@ static char **words_of(const Attribute *attribute, const Value *value, Error *er
                 return words;
         }
         if (value->kind != VALUE_ARRAY) {
-                (void) refuse(attribute, value, error);
+                (void) attribute_refuse(attribute, value, error);
                 return NULL;
         }
         g_auto(GStrv) words = g_new0(char *, value->items->len + 1);
@@ -263,7 +280,7 @@ static int set_paths(AppConfig *config, const Attribute *attribute, const Value 
         for (guint i = 0; i < count; i++) {
                 const Value *item = value->kind == VALUE_ARRAY ? value->items->pdata[i] : value;
                 if (item->kind != VALUE_STRING) {
-                        return refuse(attribute, value, error);
+                        return attribute_refuse(attribute, value, error);
                 }
                 const char *path = item->string[0] == '-' ? item->string + 1 : item->string;
                 int r = check_text(attribute, path, 1, PATH_MAX - 1, error);
@@ -319,7 +336,7 @@ static int add_variable(
 
 static int set_environment(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
         if (value->kind != VALUE_MAP) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (value->entries->len > attribute->maximum) {
                 return error_set(
@@ -370,7 +387,7 @@ static int set_credentials(AppConfig *config, const Attribute *attribute, const 
         g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
 
         if (value->kind != VALUE_MAP) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (value->entries->len > attribute->maximum) {
                 return error_set(
@@ -419,7 +436,7 @@ static int set_size(AppConfig *config, const Attribute *attribute, const Value *
         int r = text && value->kind != VALUE_BOOL ? parse_size(text, &bytes) : -EINVAL;
 
         if (r == -EINVAL) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (r < 0 || !is_in_range(attribute, bytes)) {
                 return refuse_range(attribute, value, error);
@@ -438,7 +455,7 @@ static int add_exit_code(
         int r = text ? parse_int64(text, &code) : -EINVAL;
 
         if (r == -EINVAL) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (r < 0 || code < 0 || code > EXIT_CODE_MAX) {
                 return refuse_range(attribute, value, error);
@@ -485,7 +502,7 @@ static int set_filter(AppConfig *config, const Attribute *attribute, const Value
         } else if (value->kind == VALUE_BOOL) {
                 filter.kind = value->boolean ? FILTER_ALL : FILTER_NONE;
         } else if (value->kind != VALUE_STRING) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         } else if (parse_bool(value->string, &flag) >= 0) {
                 filter.kind = flag ? FILTER_ALL : FILTER_NONE; /* as command lines have it */
         } else if (value->string[0]) {
@@ -516,11 +533,11 @@ static int set_percent(AppConfig *config, const Attribute *attribute, const Valu
         char *end = NULL;
 
         if (!text || !g_ascii_isdigit(text[0])) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         double percent = g_ascii_strtod(text, &end);
         if ((*end && strcmp(end, "%") != 0) || strpbrk(text, "xXnN")) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (!(percent * USEC_PER_PERCENT <= (double) attribute->maximum) ||
             !is_in_range(attribute, (uint64_t) (percent * USEC_PER_PERCENT + 0.5))) {
@@ -536,7 +553,7 @@ static int set_score(AppConfig *config, const Attribute *attribute, const Value 
         int r = text ? parse_int64(text, &number) : -EINVAL;
 
         if (r == -EINVAL) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (r < 0 || number < (int64_t) attribute->minimum || number > (int64_t) attribute->maximum) {
                 return refuse_range(attribute, value, error);
@@ -553,72 +570,38 @@ static int set_count(AppConfig *config, const Attribute *attribute, const Value 
         return set_score(config, attribute, value, error);
 }
 
-static int add_limit(
-                const Attribute *attribute,
-                const char *name,
-                const char *text,
-                ResourceLimits *limits,
-                Error *error) {
-        int resource = resource_from_name(name);
+static int set_cron(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        static const char *const off[] = { "", "0", "false", NULL };
+        g_autofree char *text = value_to_text(value);
+        bool none = text && g_strv_contains(off, text);
+        g_auto(Error) cause = { 0 };
+        Cron cron;
 
-        if (resource < 0) {
-                g_autofree char *quoted = error_quote(name);
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s: %s is no resource (nofile, nproc, core, memlock, as, stack...)",
-                                attribute->name,
-                                quoted);
+        if (!none && (value->kind != VALUE_STRING || !text)) {
+                return attribute_refuse(attribute, value, error);
         }
-        int r = text ? resource_limit_parse(resource, text, &limits->of[resource]) : -EINVAL;
+        int r = none ? 0 : check_text(attribute, text, 1, attribute->maximum, error);
         if (r < 0) {
-                g_autofree char *quoted = text ? error_quote(text) : g_strdup("this value");
-                return error_set(
-                                error,
-                                ERROR_INVALID_CONFIG,
-                                "%s.%s: %s %s",
-                                attribute->name,
-                                resource_name(resource),
-                                quoted,
-                                r == -ERANGE ? "is out of range, or its soft limit is over the hard one"
-                                             : "is no limit: expected a number, \"infinity\" or "
-                                               "\"soft:hard\"");
+                return r;
         }
+        if (!none && cron_parse(text, &cron, &cause) < 0) {
+                g_autofree char *quoted = error_quote(text);
+                return error_set(error, cause.code, "%s: %s: %s", attribute->name, quoted, cause.message);
+        }
+        char **field = attribute_field(config, attribute);
+        g_free(*field);
+        *field = none ? NULL : g_steal_pointer(&text);
         return 0;
 }
 
-static int set_limits(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
-        ResourceLimits limits = { 0 };
-        int r = 0;
+static int set_health(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        HealthCheck **field = attribute_field(config, attribute);
+        HealthCheck *check = NULL;
+        int r = health_check_from_value(value, &check, error);
 
-        if (value->kind == VALUE_STRING) { /* as command lines have it */
-                g_auto(GStrv) words = g_strsplit_set(value->string, " ,", -1);
-                for (char **word = words; r >= 0 && *word; word++) {
-                        char *equals = strchr(*word, '=');
-                        if (equals) {
-                                *equals = '\0';
-                        }
-                        r = **word || equals ? add_limit(attribute,
-                                                         *word,
-                                                         equals ? equals + 1 : NULL,
-                                                         &limits,
-                                                         error)
-                                             : 0;
-                }
-        } else if (value->kind == VALUE_MAP) {
-                for (guint i = 0; r >= 0 && i < value->entries->len; i++) {
-                        const ValueEntry *entry = &g_array_index(value->entries, ValueEntry, i);
-                        bool scalar = entry->value->kind != VALUE_BOOL;
-                        g_autofree char *text = scalar ? value_to_text(entry->value) : NULL;
-                        r = add_limit(attribute, entry->key, text, &limits, error);
-                }
-        } else {
-                r = refuse(attribute, value, error);
-        }
         if (r >= 0) {
-                ResourceLimits **field = attribute_field(config, attribute);
-                g_free(*field);
-                *field = g_memdup2(&limits, sizeof(limits));
+                health_check_free(*field);
+                *field = check;
         }
         return r;
 }
@@ -663,9 +646,21 @@ static int set_kept(AppConfig *config, const Attribute *attribute, const Value *
         return 0;
 }
 
+static int set_watch(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        AppWatch watch;
+        int r = app_watch_parse(attribute->name, value, &watch, error);
+
+        if (r >= 0) {
+                AppWatch *field = attribute_field(config, attribute);
+                app_watch_done(field);
+                *field = watch;
+        }
+        return r;
+}
+
 static int set_object(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
         if (value->kind != VALUE_MAP) {
-                return refuse(attribute, value, error);
+                return attribute_refuse(attribute, value, error);
         }
         if (value_bytes(value) > attribute->maximum) {
                 return error_set(
@@ -689,11 +684,25 @@ static int set_word(AppConfig *config, const Attribute *attribute, const Value *
 
         for (int i = 0; said && words[i]; i++) {
                 if (strcmp(words[i], said) == 0) {
-                        *(int *) attribute_field(config, attribute) = i;
+                        *(int *) attribute_field(config, attribute) =
+                                        attribute->distinct_words > 0 ? i % attribute->distinct_words : i;
                         return 0;
                 }
         }
-        return refuse(attribute, value, error);
+        return attribute_refuse(attribute, value, error);
+}
+
+static int set_dependencies(
+                AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {
+        GArray *dependencies = NULL;
+
+        int r = dependencies_from_value(attribute->name, value, &dependencies, error);
+        if (r >= 0) {
+                GArray **field = attribute_field(config, attribute);
+                g_clear_pointer(field, g_array_unref);
+                *field = dependencies;
+        }
+        return r;
 }
 
 typedef int (*Setter)(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
@@ -712,14 +721,18 @@ static const Setter setters[_ATTRIBUTE_TYPE_MAX] = {
         [ATTRIBUTE_FILTER] = set_filter,
         [ATTRIBUTE_PERCENT] = set_percent,
         [ATTRIBUTE_SCORE] = set_score,
-        [ATTRIBUTE_LIMITS] = set_limits,
+        [ATTRIBUTE_LIMITS] = attribute_set_limits,
         [ATTRIBUTE_COUNT] = set_count,
         [ATTRIBUTE_WORD] = set_word,
         [ATTRIBUTE_PATHS] = set_paths,
         [ATTRIBUTE_OBJECT] = set_object,
+        [ATTRIBUTE_CRON] = set_cron,
         [ATTRIBUTE_OFF] = set_off,
         [ATTRIBUTE_KEPT] = set_kept,
         [ATTRIBUTE_CREDENTIALS] = set_credentials,
+        [ATTRIBUTE_HEALTH] = set_health,
+        [ATTRIBUTE_WATCH] = set_watch,
+        [ATTRIBUTE_DEPENDS] = set_dependencies,
 };
 
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error) {

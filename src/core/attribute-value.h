@@ -12,6 +12,12 @@ enum {
 /* Where an attribute has its field. */
 void *attribute_field(const AppConfig *config, const Attribute *attribute);
 
+/* InvalidConfig: what was expected, and what came. */
+int attribute_refuse(const Attribute *attribute, const Value *value, Error *error);
+
+/* attribute-limits.c */
+int attribute_set_limits(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);
+
 /* Read a value into the field; InvalidConfig or NotSupported with the name of the attribute. What was there
  * stays on failure. The value is not null. */
 int attribute_set(AppConfig *config, const Attribute *attribute, const Value *value, Error *error);

@@ -73,13 +73,26 @@ uint64_t history_version(const History *history) {
 
 const char *history_kind_to_name(HistoryKind kind) {
         static const char *const names[] = {
-                [HISTORY_COMMAND] = "command",   [HISTORY_SIGNAL] = "signal",
-                [HISTORY_ONLINE] = "online",     [HISTORY_EXIT] = "exit",
-                [HISTORY_FAILED] = "failed",     [HISTORY_HOOK] = "hook",
-                [HISTORY_RESTART] = "restart",   [HISTORY_STOPPED] = "stopped",
-                [HISTORY_ERRORED] = "errored",   [HISTORY_TAKEN_OVER] = "taken-over",
-                [HISTORY_OOM] = "oom",           [HISTORY_READY_TIMEOUT] = "ready-timeout",
+                [HISTORY_COMMAND] = "command",
+                [HISTORY_SIGNAL] = "signal",
+                [HISTORY_ONLINE] = "online",
+                [HISTORY_EXIT] = "exit",
+                [HISTORY_FAILED] = "failed",
+                [HISTORY_HOOK] = "hook",
+                [HISTORY_RESTART] = "restart",
+                [HISTORY_STOPPED] = "stopped",
+                [HISTORY_ERRORED] = "errored",
+                [HISTORY_TAKEN_OVER] = "taken-over",
+                [HISTORY_OOM] = "oom",
+                [HISTORY_READY_TIMEOUT] = "ready-timeout",
                 [HISTORY_WATCHDOG] = "watchdog",
+                [HISTORY_RELOAD] = "reload",
+                [HISTORY_RETIRED] = "retired",
+                [HISTORY_CRON] = "cron",
+                [HISTORY_MEMORY] = "memory",
+                [HISTORY_HEALTHY] = "healthy",
+                [HISTORY_UNHEALTHY] = "unhealthy",
+                [HISTORY_WATCH] = "watch",
         };
         static_assert(ELEMENTS(names) == _HISTORY_KIND_MAX, "a name for every kind");
         return names[kind];

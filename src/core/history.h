@@ -29,6 +29,13 @@ typedef enum HistoryKind {
         HISTORY_OOM,        /* the kernel ended something of it for want of memory */
         HISTORY_READY_TIMEOUT,
         HISTORY_WATCHDOG, /* no sign of life */
+        HISTORY_RELOAD,   /* another took its place */
+        HISTORY_RETIRED,  /* the one before that has ended */
+        HISTORY_CRON,     /* its cron_restart was due */
+        HISTORY_MEMORY,   /* it had more than max_memory_restart */
+        HISTORY_HEALTHY,  /* its probes succeed: at first, or again */
+        HISTORY_UNHEALTHY,
+        HISTORY_WATCH, /* a file that it watches has changed */
         _HISTORY_KIND_MAX,
 } HistoryKind;
 

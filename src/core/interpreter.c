@@ -76,6 +76,15 @@ bool interpreter_is_node(const char *program) {
         return strcmp(base, "node") == 0 || strcmp(base, "nodejs") == 0;
 }
 
+bool interpreter_is_deno(const char *program) {
+        return strcmp(base_name(program), "deno") == 0;
+}
+
+bool interpreter_has_cluster(const char *program) {
+        return interpreter_is_node(program) || interpreter_is_deno(program) ||
+               strcmp(base_name(program), "bun") == 0;
+}
+
 /* Whether a program is env(1), which looks another one up. */
 static bool is_env(const char *program) {
         return strcmp(base_name(program), "env") == 0;

@@ -20,6 +20,10 @@ bool interpreter_version_matches(const char *version, const char *wanted);
 /* Whether a program is Node by its name, with or without folders before it. */
 bool interpreter_is_node(const char *program);
 
+/* The same for Deno; and for those whose programs can be workers of Node's cluster: Node, Bun, Deno. */
+bool interpreter_is_deno(const char *program);
+bool interpreter_has_cluster(const char *program);
+
 /* Compare versions by their numbers, as strcmp() does texts. */
 int interpreter_version_compare(const char *a, const char *b);
 

@@ -16,6 +16,7 @@
         [INPUT_GONE_DELAY] = GO(WAITING_RESTART, ACTION_DISARM_TIMER | ACTION_ARM_RESTART_TIMER),           \
         [INPUT_GONE_AGAIN] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),                           \
         [INPUT_GONE_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),                         \
+        [INPUT_GONE_AWAIT] = GO(AWAITING, ACTION_DISARM_TIMER),                                             \
         [INPUT_GONE_FINISH] = GO(FINISHING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER)
 
 /* A hook is launched, runs and ends in one state. What it leaves behind is ended before anything goes on. */
@@ -29,16 +30,26 @@ static const Transition transitions[_PROCESS_STATE_MAX][_PROCESS_INPUT_MAX] = {
         [PROCESS_STOPPED] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
                 [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
+                [INPUT_AWAIT] = GO(AWAITING, 0),
         },
         [PROCESS_ERRORED] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
                 [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
+                [INPUT_AWAIT] = GO(AWAITING, 0),
                 [INPUT_STOP] = GO(STOPPED, 0),
         },
         [PROCESS_WAITING_RESTART] = {
                 [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
                 [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
+                [INPUT_AWAIT] = GO(AWAITING, ACTION_DISARM_TIMER),
                 [INPUT_STOP] = GO(STOPPED, ACTION_DISARM_TIMER),
+        },
+        [PROCESS_AWAITING] = {
+                [INPUT_START] = GO(PLACING, ACTION_SPAWN | ACTION_ARM_LAUNCH_TIMER),
+                [INPUT_PREPARE] = GO(PREPARING, ACTION_SPAWN | ACTION_ARM_HOOK_TIMER),
+                [INPUT_AWAIT] = GO(AWAITING, 0),
+                [INPUT_LAUNCH_FAILED] = GO(ERRORED, 0),
+                [INPUT_STOP] = GO(STOPPED, 0),
         },
         [PROCESS_PLACING] = {
                 [INPUT_PLACED] = GO(EXECUTING, ACTION_OPEN_GATE | ACTION_ARM_LAUNCH_TIMER),
@@ -65,7 +76,14 @@ static const Transition transitions[_PROCESS_STATE_MAX][_PROCESS_INPUT_MAX] = {
         },
         [PROCESS_ONLINE] = {
                 [INPUT_HUNG] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                [INPUT_RETIRE] = GO(DRAINING, ACTION_DRAIN | ACTION_ARM_DRAIN_TIMER),
                 [INPUT_STOP] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                [INPUT_EXITED] = GO(CLEANING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                GONE_ROWS,
+        },
+        [PROCESS_DRAINING] = {
+                [INPUT_STOP] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
+                [INPUT_TIMEOUT] = GO(STOPPING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
                 [INPUT_EXITED] = GO(CLEANING, ACTION_SIGNAL | ACTION_ARM_KILL_TIMER),
                 GONE_ROWS,
         },
@@ -108,7 +126,7 @@ bool process_state_is_hook(ProcessState state) {
 }
 
 bool process_state_is_alive(ProcessState state) {
-        return state >= PROCESS_PLACING && state < _PROCESS_STATE_MAX;
+        return state >= PROCESS_PLACING && state < _PROCESS_STATE_MAX && state != PROCESS_AWAITING;
 }
 
 bool process_state_is_running(ProcessState state) {
@@ -129,6 +147,8 @@ const char *process_state_to_status(ProcessState state) {
                 [PROCESS_PREPARING] = "launching",
                 [PROCESS_FINISHING] = "stopping",
                 [PROCESS_STARTING] = "launching",
+                [PROCESS_DRAINING] = "stopping",
+                [PROCESS_AWAITING] = "launching",
         };
         static_assert(ELEMENTS(statuses) == _PROCESS_STATE_MAX, "a status for every state");
         return statuses[state];
@@ -142,6 +162,7 @@ const char *process_state_to_name(ProcessState state) {
                 [PROCESS_STOPPING] = "stopping",   [PROCESS_CLEANING] = "cleaning",
                 [PROCESS_KILLING] = "killing",     [PROCESS_PREPARING] = "preparing",
                 [PROCESS_FINISHING] = "finishing", [PROCESS_STARTING] = "starting",
+                [PROCESS_DRAINING] = "draining",   [PROCESS_AWAITING] = "awaiting",
         };
         static_assert(ELEMENTS(names) == _PROCESS_STATE_MAX, "a name for every state");
         return names[state];
@@ -151,6 +172,7 @@ const char *process_input_to_name(ProcessInput input) {
         static const char *const names[] = {
                 [INPUT_START] = "start",
                 [INPUT_PREPARE] = "prepare",
+                [INPUT_AWAIT] = "await",
                 [INPUT_STOP] = "stop",
                 [INPUT_PLACED] = "placed",
                 [INPUT_EXECUTED] = "executed",
@@ -159,12 +181,14 @@ const char *process_input_to_name(ProcessInput input) {
                 [INPUT_LAUNCH_FAILED] = "launch-failed",
                 [INPUT_EXITED] = "exited",
                 [INPUT_HUNG] = "hung",
+                [INPUT_RETIRE] = "retire",
                 [INPUT_TIMEOUT] = "timeout",
                 [INPUT_GONE_STOPPED] = "gone-stopped",
                 [INPUT_GONE_ERRORED] = "gone-errored",
                 [INPUT_GONE_DELAY] = "gone-delay",
                 [INPUT_GONE_AGAIN] = "gone-again",
                 [INPUT_GONE_PREPARE] = "gone-prepare",
+                [INPUT_GONE_AWAIT] = "gone-await",
                 [INPUT_GONE_FINISH] = "gone-finish",
         };
         static_assert(ELEMENTS(names) == _PROCESS_INPUT_MAX, "a name for every input");

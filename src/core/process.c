@@ -12,6 +12,7 @@ void process_plan_done(ProcessPlan *plan) {
         g_free(plan->cwd);
         g_free(plan->out_log_path);
         g_free(plan->error_log_path);
+        g_free(plan->log_path);
         g_free(plan->pid_path);
         g_free(plan->version);
         *plan = (ProcessPlan){ 0 };
@@ -23,6 +24,7 @@ Process *process_new(
 
         process->id = id;
         memcpy(process->unique_id, unique_id, sizeof(process->unique_id));
+        memcpy(process->launch_id, unique_id, sizeof(process->launch_id));
         process->owner = owner;
         process->instance = instance;
         process->instances = 1;
@@ -44,6 +46,7 @@ static void forget_plan(Process *process) {
                 .cwd = process->cwd,
                 .out_log_path = process->out_log_path,
                 .error_log_path = process->error_log_path,
+                .log_path = process->log_path,
                 .pid_path = process->pid_path,
                 .version = process->version,
         };
@@ -59,6 +62,7 @@ void process_free(Process *process) {
         environment_unref(process->caller_env);
         g_free(process->reason);
         history_free(process->history);
+        value_free(process->crash);
         self_report_done(&process->report);
         g_free(process->trouble);
         g_free(process->unit);
@@ -84,6 +88,7 @@ void process_configure(Process *process, AppConfig *config, Environment *caller_
         process->cwd = plan->cwd;
         process->out_log_path = plan->out_log_path;
         process->error_log_path = plan->error_log_path;
+        process->log_path = plan->log_path;
         process->pid_path = plan->pid_path;
         process->version = plan->version;
         *plan = (ProcessPlan){ 0 };
@@ -96,6 +101,45 @@ void process_set_config(Process *process, AppConfig *config) {
         process->config = app_config_ref(config);
         app_config_unref(old_config);
         process->changes |= CHANGE_CONFIG;
+}
+
+/* What an exchange leaves where it is, taken from the other. */
+static void keep_identity(Process *process, const Process *from) {
+        memcpy(process->unique_id, from->unique_id, sizeof(process->unique_id));
+        process->id = from->id;
+        process->owner = from->owner;
+        process->instance = from->instance;
+        process->instances = from->instances;
+        process->restart_count = from->restart_count;
+        process->unstable_restarts = from->unstable_restarts;
+        process->created_realtime_usec = from->created_realtime_usec;
+        process->next_restart_realtime_usec = from->next_restart_realtime_usec;
+        process->next_cron_realtime_usec = from->next_cron_realtime_usec;
+        process->memory_excess_bytes = from->memory_excess_bytes;
+        process->exit_status = from->exit_status;
+        process->exited_pid = from->exited_pid;
+        process->backoff_usec = from->backoff_usec;
+        process->reason = from->reason;
+        process->history = from->history;
+        process->crash = from->crash;
+        process->crash_version = from->crash_version;
+        process->changes = from->changes;
+        process->held = from->held;
+        process->watching = from->watching;
+        process->handle = from->handle;
+}
+
+void process_exchange_launch(Process *process, Process *other) {
+        const unsigned launch_changes = CHANGE_STATUS | CHANGE_PID | CHANGE_START_TIMESTAMP | CHANGE_GROUP |
+                                        CHANGE_CONFIG | CHANGE_FROZEN | CHANGE_STATUS_TEXT | CHANGE_HEALTH;
+        Process first = *process, second = *other;
+
+        *process = second;
+        keep_identity(process, &first);
+        *other = first;
+        keep_identity(other, &second);
+        process->changes |= launch_changes;
+        other->changes |= launch_changes;
 }
 
 int process_step(Process *process, ProcessInput input) {
@@ -150,10 +194,37 @@ void process_set_group(Process *process, const char *unit, const char *control_g
         }
 }
 
+void process_set_health(Process *process, ProcessHealth health) {
+        if (process->health != health) {
+                process->health = health;
+                process->changes |= CHANGE_HEALTH;
+        }
+}
+
+bool process_is_healthy(const Process *process) {
+        return process->state == PROCESS_ONLINE &&
+               (!process->config->health || process->health == HEALTH_HEALTHY);
+}
+
 void process_set_next_restart(Process *process, uint64_t realtime_usec) {
         if (process->next_restart_realtime_usec != realtime_usec) {
                 process->next_restart_realtime_usec = realtime_usec;
                 process->changes |= CHANGE_NEXT_RESTART;
+        }
+}
+
+void process_set_next_cron(Process *process, uint64_t realtime_usec) {
+        process->next_cron_realtime_usec = realtime_usec;
+}
+
+void process_set_held(Process *process, bool held) {
+        process->held = held;
+}
+
+void process_set_watching(Process *process, bool watching) {
+        if (process->watching != watching) {
+                process->watching = watching;
+                process->changes |= CHANGE_WATCHING;
         }
 }
 
@@ -222,6 +293,12 @@ void process_remember(Process *process, const HistoryEntry *entry) {
         history_add(process->history, entry);
 }
 
+void process_take_crash(Process *process, Value *crash) {
+        value_free(process->crash);
+        process->crash = crash;
+        process->crash_version++;
+}
+
 void process_set_backoff(Process *process, uint64_t usec) {
         process->backoff_usec = usec;
 }
@@ -240,6 +317,7 @@ unsigned process_take_changes(Process *process) {
 
 void process_restore(Process *process, const ProcessFacts *facts) {
         process->state = facts->state;
+        process->held = facts->held;
         process->pid = facts->pid;
         process->restart_count = facts->restart_count;
         process->unstable_restarts = facts->unstable_restarts;

@@ -25,6 +25,8 @@ typedef enum ProcessChange {
         CHANGE_STATUS_TEXT = 1 << 11,
         CHANGE_INSTANCES = 1 << 12,
         CHANGE_CREATED = 1 << 13,
+        CHANGE_HEALTH = 1 << 14,
+        CHANGE_WATCHING = 1 << 15,
 } ProcessChange;
 
 /* One supervised instance of an app. Only process.c writes it; the manager's own side of it (child, timers,
@@ -32,6 +34,7 @@ typedef enum ProcessChange {
 typedef struct Process {
         uint32_t id;
         char unique_id[33];
+        char launch_id[33]; /* what its launches are known by: the unique id, until a reload */
         uid_t owner;
         uint32_t instance;
         uint32_t instances; /* processes that the app has, this one included */
@@ -47,18 +50,24 @@ typedef struct Process {
         char *cwd;
         char *out_log_path;
         char *error_log_path;
+        char *log_path; /* of both streams; "": none */
         char *pid_path;
         char *version; /* of the package that the script is in, else "N/A" */
 
         ProcessState state;
         bool frozen; /* its processes stand still */
-        pid_t pid;   /* 0: no main process */
+        ProcessHealth health;
+        pid_t pid; /* 0: no main process */
         uint32_t restart_count;
         uint32_t unstable_restarts;
         uint64_t created_realtime_usec;
         uint64_t start_realtime_usec; /* of the last start, 0: never */
         uint64_t start_boottime_usec;
         uint64_t next_restart_realtime_usec; /* 0: none due */
+        uint64_t next_cron_realtime_usec;    /* of cron_restart, 0: none due */
+        uint64_t memory_excess_bytes;        /* what it had when max_memory_restart was seen exceeded last */
+        bool held;                           /* stopped by hand: nothing else starts it */
+        bool watching;                       /* all that its watch asks for is watched */
         ExitStatus exit_status;
         pid_t exited_pid;      /* that the exit status is of */
         uint64_t backoff_usec; /* the last delay of the row that grows, 0: none */
@@ -66,6 +75,8 @@ typedef struct Process {
         SelfReport report;
         char *trouble; /* what is wrong with what it says; NULL: nothing */
         History *history;
+        Value *crash;           /* map: what is known of its last crash; NULL: there was none */
+        uint64_t crash_version; /* grows with every change of it */
         char *unit;
         char *control_group;
 
@@ -83,6 +94,7 @@ typedef struct ProcessPlan {
         char *cwd;
         char *out_log_path;
         char *error_log_path;
+        char *log_path;
         char *pid_path;
         char *version;
 } ProcessPlan;
@@ -99,6 +111,10 @@ void process_configure(Process *process, AppConfig *config, Environment *caller_
 /* Take a config of which nothing follows that is not known already. */
 void process_set_config(Process *process, AppConfig *config);
 
+/* What runs of one becomes what runs of the other: configs and what follows from them, states, and all that
+ * is of the launch. Who they are, what they have counted and remember stays. */
+void process_exchange_launch(Process *process, Process *other);
+
 /* Feed an input to the state machine: the new state is stored and the actions to be performed are returned,
  * or -EINVAL for a pair that cannot be (nothing changes). */
 int process_step(Process *process, ProcessInput input);
@@ -108,13 +124,20 @@ void process_set_frozen(Process *process, bool frozen);
 void process_set_started(Process *process, uint64_t realtime_usec, uint64_t boottime_usec);
 void process_set_exit_status(Process *process, ExitStatus status);
 void process_set_group(Process *process, const char *unit, const char *control_group);
+/* What its probes say. */
+void process_set_health(Process *process, ProcessHealth health);
 void process_set_next_restart(Process *process, uint64_t realtime_usec);
+void process_set_next_cron(Process *process, uint64_t realtime_usec);
+void process_set_held(Process *process, bool held);
+void process_set_watching(Process *process, bool watching);
 void process_set_unstable_restarts(Process *process, uint32_t count);
 void process_set_backoff(Process *process, uint64_t usec);
 void process_count_restart(Process *process);
 void process_set_instances(Process *process, uint32_t count);
 /* As if it had been created now, and had never been restarted. */
 void process_reset_counters(Process *process, uint64_t now_usec);
+/* Whether it serves as far as can be known: it is online and, where it declares a probe, healthy. */
+bool process_is_healthy(const Process *process);
 /* Why it is in its state; taken over. */
 void process_take_reason(Process *process, char *reason);
 
@@ -128,12 +151,16 @@ void process_forget_report(Process *process);
 /* One more event in its history. */
 void process_remember(Process *process, const HistoryEntry *entry);
 
+/* What is known of its last crash, taken over. */
+void process_take_crash(Process *process, Value *crash);
+
 /* A person starts it anew: the row of unstable exits ends, and that of growing delays. */
 void process_reset_unstable(Process *process);
 
 /* What an earlier supervisor knew of a process, put into a new Process of the same id. */
 typedef struct ProcessFacts {
         ProcessState state;
+        bool held;
         pid_t pid;
         uint32_t restart_count, unstable_restarts;
         uint64_t created_realtime_usec, start_realtime_usec, start_boottime_usec, next_restart_realtime_usec;

@@ -6,6 +6,8 @@
 
 #define BACKOFF_MAX_USEC   (15 * USEC_PER_SEC)
 #define BACKOFF_RESET_USEC (30 * USEC_PER_SEC)
+/* What wants to end right after its start is no crash, but must not be a loop that burns the processor. */
+#define INTENDED_PACE_USEC (1 * USEC_PER_SEC)
 
 /* PM2's row: base, then half as much again each time, in whole milliseconds, up to 15 s. Unlike PM2's it
  * grows from 1 ms too, and a base over 15 s stays what it is. */
@@ -30,16 +32,20 @@ static bool is_enough(const AppConfig *config, uint32_t unstable_restarts, uint6
 
 RestartDecision restart_policy_decide(const AppConfig *config, const RestartFacts *facts) {
         bool ready = facts->launched && facts->ready;
-        bool unstable = !ready || facts->uptime_usec < config->min_uptime_usec;
+        bool soon = !ready || facts->uptime_usec < config->min_uptime_usec;
+        bool unstable = soon && !facts->intended;
         bool recovered = ready && facts->uptime_usec > BACKOFF_RESET_USEC;
         RestartDecision decision = {
-                .unstable_restarts = unstable ? facts->unstable_restarts + 1 : 0,
+                .unstable_restarts = soon ? facts->unstable_restarts + unstable : 0,
         };
         uint64_t delay_usec = config->restart_delay_usec;
 
-        if (config->exp_backoff_usec > 0) {
+        if (config->exp_backoff_usec > 0 && !facts->intended) {
                 delay_usec = next_backoff(config->exp_backoff_usec, recovered ? 0 : facts->backoff_usec);
                 decision.backoff_usec = delay_usec;
+        }
+        if (facts->intended && facts->uptime_usec < INTENDED_PACE_USEC) {
+                delay_usec = MAX(delay_usec, INTENDED_PACE_USEC - facts->uptime_usec);
         }
         if (!config->autorestart) {
                 decision.verdict = RESTART_NEVER;

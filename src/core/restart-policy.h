@@ -18,6 +18,7 @@ typedef enum RestartVerdict {
 typedef struct RestartFacts {
         bool launched;              /* it was executed */
         bool ready;                 /* it said so, or need not */
+        bool intended;              /* its end was wanted: no crash */
         ExitStatus exit_status;     /* if so */
         uint64_t uptime_usec;       /* if so */
         uint32_t unstable_restarts; /* exits in a row before min_uptime, not counting this one */

@@ -85,7 +85,8 @@ int attributes_add_app(const Arguments *arguments, pm2_options *options, char **
                 if (spec->attribute && spec->kind == KIND_SWITCH) {
                         r = pm2_options_set_bool(options, spec->attribute, option->value[0] == 't');
                 } else if (spec->attribute) {
-                        r = set_attribute(options, spec->attribute, option->value);
+                        bool bare = spec->kind == KIND_OPTIONAL && !option->value[0];
+                        r = set_attribute(options, spec->attribute, bare ? "true" : option->value);
                 } else if (strcmp(spec->name, "set") == 0) {
                         r = attributes_add_assignment(option->value, options, ret_message);
                 } else if (strcmp(spec->name, "env") == 0) {

@@ -85,6 +85,8 @@ int verb_send(Ctl *ctl, const Arguments *arguments);
 int verb_message(Ctl *ctl, const Arguments *arguments);
 int verb_trigger(Ctl *ctl, const Arguments *arguments);
 int verb_logs(Ctl *ctl, const Arguments *arguments);
+int verb_flush(Ctl *ctl, const Arguments *arguments);
+int verb_reload_logs(Ctl *ctl, const Arguments *arguments);
 int verb_bus(Ctl *ctl, const Arguments *arguments);
 int verb_save(Ctl *ctl, const Arguments *arguments);
 int verb_resurrect(Ctl *ctl, const Arguments *arguments);

@@ -17,6 +17,21 @@ static void source_free(gpointer data) {
         g_free(source);
 }
 
+/* As PM2 has it in JSON. */
+static char *format_iso(void) {
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *second = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
+
+        return g_strdup_printf("%s.%03dZ", second, g_date_time_get_microsecond(now) / 1000);
+}
+
+static char *format_local(void) {
+        g_autoptr(GDateTime) now = g_date_time_new_now_local();
+        g_autofree char *second = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
+
+        return g_strdup_printf("%s.%03d", second, g_date_time_get_microsecond(now) / 1000);
+}
+
 static void print_line_json(const Source *source, const char *line, size_t length) {
         g_autofree char *message = g_utf8_make_valid(line, (gssize) length);
         pm2_value *object = NULL;
@@ -25,6 +40,10 @@ static void print_line_json(const Source *source, const char *line, size_t lengt
         int r = pm2_value_new_object(&object);
         if (r >= 0) {
                 r = pm2_value_add_string(object, "message", message);
+        }
+        if (r >= 0 && source->logs->live) {
+                g_autofree char *now = format_iso();
+                r = pm2_value_add_string(object, "timestamp", now);
         }
         if (r >= 0) {
                 r = pm2_value_add_string(object, "type", source->error ? "err" : "out");
@@ -43,11 +62,18 @@ static void print_line_json(const Source *source, const char *line, size_t lengt
 }
 
 static void print_line(void *userdata, const char *line, size_t length) {
-        const Source *source = userdata;
+        Source *source = userdata;
 
+        if (!log_filter_takes(&source->logs->filter, &source->skipping, line, length)) {
+                return;
+        }
         if (source->ctl->json != JSON_OFF) {
                 print_line_json(source, line, length);
                 return;
+        }
+        if (source->logs->timestamps && source->logs->live) {
+                g_autofree char *now = format_local();
+                (void) printf("%s ", now);
         }
         if (source->prefix) {
                 (void) fputs(source->prefix, stdout);
@@ -67,6 +93,7 @@ static void add_source(LogSources *logs, const pm2_value *process, const char *p
         }
         Source *source = g_new0(Source, 1);
         source->ctl = logs->ctl;
+        source->logs = logs;
         source->id = pm2_process_get_id(process);
         source->name = g_strdup(pm2_process_get_name(process));
         source->error = error;
@@ -138,6 +165,7 @@ void log_sources_init(LogSources *logs, const Ctl *ctl) {
 }
 
 void log_sources_done(LogSources *logs) {
+        log_filter_done(&logs->filter);
         g_ptr_array_unref(logs->tails);
         g_ptr_array_unref(logs->sources);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ctl.h"
+#include "log-filter.h"
 #include "log-tail.h"
 
 /* The log files of processes, printed line by line. */
@@ -14,6 +15,8 @@ typedef struct Source {
         uint32_t id;
         bool error;   /* its standard error */
         char *prefix; /* before each line, or NULL */
+        const struct LogSources *logs;
+        bool skipping; /* see log-filter.h */
 } Source;
 
 typedef struct LogSources {
@@ -21,6 +24,9 @@ typedef struct LogSources {
         GPtrArray *sources; /* of Source */
         GPtrArray *tails;   /* of LogTail: theirs */
         bool out, err;
+        LogFilter filter; /* of nothing at first */
+        bool timestamps;  /* before each line that comes */
+        bool live;        /* lines come now: they were not there before */
 } LogSources;
 
 void log_sources_init(LogSources *logs, const Ctl *ctl);

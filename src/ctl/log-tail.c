@@ -3,7 +3,8 @@
 /* The end of one log file. A file may be truncated, be replaced by another, or lose its oldest part while
  * it is read (pm2d bounds logs that way, in whole blocks). So the last bytes that were read are remembered:
  * where they are not found before the offset any more, they are looked for some blocks earlier, and only if
- * they are nowhere the file is taken for a new one. */
+ * they are nowhere the file is read from its beginning: it is a new one, or all that was read is gone. What
+ * is read counts only if they are still in their place afterwards, for a cut may come in between. */
 
 #include "log-tail.h"
 
@@ -17,6 +18,7 @@
 
 #define BLOCK_SIZE 4096
 #define MARK_MAX   1024
+#define MARK_MIN   64 /* of which the oldest part may have been cut off */
 #define READ_SIZE  65536
 #define LINE_MAX_  (1U << 20)  /* longer ones are handed out in pieces */
 #define SEARCH_MAX (64U << 20) /* how far back the last lines are looked for */
@@ -102,21 +104,31 @@ static ssize_t read_at(int fd, char *buffer, size_t size, off_t offset) {
         return (ssize_t) used;
 }
 
+/* Begin behind what was not read. */
 static void set_mark(LogTail *tail) {
         size_t length = tail->offset < MARK_MAX ? (size_t) tail->offset : MARK_MAX;
         ssize_t n = read_at(tail->fd, tail->mark, length, tail->offset - (off_t) length);
         tail->mark_length = n == (ssize_t) length ? length : 0;
 }
 
+static void extend_mark(LogTail *tail, const char *bytes, size_t length) {
+        size_t added = MIN(length, MARK_MAX);
+        size_t kept = MIN(tail->mark_length, MARK_MAX - added);
+
+        memmove(tail->mark, tail->mark + tail->mark_length - kept, kept);
+        memcpy(tail->mark + kept, bytes + length - added, added);
+        tail->mark_length = kept + added;
+}
+
 static bool mark_is_at(const LogTail *tail, off_t offset) {
         char bytes[MARK_MAX];
-        off_t start = offset - (off_t) tail->mark_length;
+        size_t length = MIN(tail->mark_length, (size_t) offset);
 
-        if (start < 0) {
+        if (length < tail->mark_length && length < MARK_MIN) {
                 return false;
         }
-        ssize_t n = read_at(tail->fd, bytes, tail->mark_length, start);
-        return n == (ssize_t) tail->mark_length && memcmp(bytes, tail->mark, tail->mark_length) == 0;
+        ssize_t n = read_at(tail->fd, bytes, length, offset - (off_t) length);
+        return n == (ssize_t) length && memcmp(bytes, tail->mark + tail->mark_length - length, length) == 0;
 }
 
 /* Find the place where reading stopped, should it have moved. */
@@ -135,24 +147,24 @@ static void find_place(LogTail *tail) {
         }
         log_tail_finish(tail);
         tail->offset = 0;
+        tail->mark_length = 0;
 }
 
 static int read_new(LogTail *tail) {
         g_autofree char *buffer = g_malloc(READ_SIZE);
 
         for (;;) {
+                find_place(tail);
                 ssize_t n = read_at(tail->fd, buffer, READ_SIZE, tail->offset);
-                if (n < 0) {
+                if (n <= 0) {
                         return (int) n;
                 }
-                if (n == 0) {
-                        break;
+                if (mark_is_at(tail, tail->offset)) {
+                        tail->offset += n;
+                        extend_mark(tail, buffer, (size_t) n);
+                        take_bytes(tail, buffer, (size_t) n);
                 }
-                tail->offset += n;
-                take_bytes(tail, buffer, (size_t) n);
         }
-        set_mark(tail);
-        return 0;
 }
 
 /* Open the path unless it is what is open already. 1: opened, at its beginning. */
@@ -218,6 +230,7 @@ int log_tail_start(LogTail *tail, unsigned lines) {
                 return -errno;
         }
         tail->offset = find_lines(tail->fd, status.st_size, lines);
+        set_mark(tail);
         return read_new(tail);
 }
 
@@ -232,6 +245,7 @@ int log_tail_start_at(LogTail *tail, uint64_t offset) {
                 return -errno;
         }
         tail->offset = offset <= (uint64_t) status.st_size ? (off_t) offset : 0;
+        set_mark(tail);
         return read_new(tail);
 }
 
@@ -239,7 +253,6 @@ int log_tail_update(LogTail *tail) {
         int r = 0;
 
         if (tail->fd >= 0) {
-                find_place(tail);
                 r = read_new(tail);
         }
         if (r >= 0) {

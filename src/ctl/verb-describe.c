@@ -19,6 +19,7 @@ typedef enum FieldKind {
         FIELD_BYTES,
         FIELD_PERCENT,
         FIELD_TIME, /* milliseconds since 1970, 0 = never */
+        FIELD_USEC, /* the same in microseconds */
 } FieldKind;
 
 typedef struct Field {
@@ -38,6 +39,8 @@ static const Field fields[] = {
         { "pm2_env.created_at", N_("created"), FIELD_TIME },
         { "pm2_env.restart_time", N_("restarts"), FIELD_ANY },
         { "pm2_env.unstable_restarts", N_("unstable restarts"), FIELD_ANY },
+        { "pm2_env.health_status", N_("health"), FIELD_ANY },
+        { "pm2_env.next_cron_run", N_("next cron run"), FIELD_USEC },
         { "pm2_env.username", N_("user"), FIELD_ANY },
         { "monit.memory", N_("memory"), FIELD_BYTES },
         { "monit.cpu", N_("cpu"), FIELD_PERCENT },
@@ -48,7 +51,9 @@ static const Field fields[] = {
         { "pm2_env.node_args", N_("interpreter arguments"), FIELD_ANY },
         { "pm2_env.exec_mode", N_("mode"), FIELD_ANY },
         { "pm2_env.instances", N_("instances"), FIELD_ANY },
+        { "pm2_env.accepted", N_("connections accepted"), FIELD_ANY },
         { "pm2_env.pm_cwd", N_("folder"), FIELD_ANY },
+        { "pm2_env.listen_sockets", N_("listens on"), FIELD_ANY },
         { NULL, N_("Files"), FIELD_ANY },
         { "pm2_env.pm_out_log_path", N_("output log"), FIELD_ANY },
         { "pm2_env.pm_err_log_path", N_("error log"), FIELD_ANY },
@@ -66,6 +71,9 @@ static char *value_text(const pm2_value *value, FieldKind kind) {
         }
         if (kind == FIELD_PERCENT && pm2_value_get_double(value, "", &percent) >= 0) {
                 return g_strdup_printf("%.1f%%", percent);
+        }
+        if (kind == FIELD_USEC && pm2_value_get_uint64(value, "", &number) >= 0) {
+                return number ? format_time(number / 1000) : g_strdup(_("never"));
         }
         if (kind == FIELD_TIME && pm2_value_get_uint64(value, "", &number) >= 0) {
                 return number ? format_time(number) : g_strdup(_("never"));

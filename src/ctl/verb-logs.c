@@ -9,8 +9,10 @@
 #include "text.h"
 
 #include "basic/parse-util.h"
+#include "basic/time-util.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define LINES_DEFAULT 15
 
@@ -18,7 +20,7 @@ typedef struct Logs {
         const Ctl *ctl;
         LogSources files;
         bool raw;
-        uint32_t lines;
+        uint32_t lines; /* UINT32_MAX: all */
 } Logs;
 
 static int find_sources(Logs *logs, const Arguments *arguments) {
@@ -46,9 +48,22 @@ static int find_sources(Logs *logs, const Arguments *arguments) {
 static void print_heading(const Logs *logs, const Source *source) {
         if (!logs->raw && logs->ctl->json == JSON_OFF) {
                 g_autofree char *path = text_clean(log_tail_get_path(source->tail), logs->ctl->utf8);
-                (void) printf(_("%s, last %u lines:"), path, logs->lines);
+                if (logs->lines == UINT32_MAX) {
+                        (void) printf("%s:", path);
+                } else {
+                        (void) printf(_("%s, last %u lines:"), path, logs->lines);
+                }
                 (void) puts("");
         }
+}
+
+/* Nothing was written to it since: what is in it is older, whatever its lines say. */
+static bool is_too_old(const Logs *logs, const Source *source) {
+        uint64_t since_usec = logs->files.filter.since_usec;
+        struct stat status;
+
+        return since_usec > 0 && stat(log_tail_get_path(source->tail), &status) == 0 &&
+               (uint64_t) status.st_mtim.tv_sec < since_usec / USEC_PER_SEC;
 }
 
 static int print_last(const Logs *logs, bool final) {
@@ -56,10 +71,11 @@ static int print_last(const Logs *logs, bool final) {
 
         for (guint i = 0; i < logs->files.sources->len; i++) {
                 Source *source = g_ptr_array_index(logs->files.sources, i);
-                if (logs->lines > 0) {
+                unsigned lines = is_too_old(logs, source) ? 0 : logs->lines;
+                if (lines > 0) {
                         print_heading(logs, source);
                 }
-                int r = log_tail_start(source->tail, logs->lines);
+                int r = log_tail_start(source->tail, lines);
                 if (r < 0) {
                         print_error("%s: %s", log_tail_get_path(source->tail), g_strerror(-r));
                         status = EXIT_FAILED;
@@ -85,12 +101,35 @@ static int run(Logs *logs, const Arguments *arguments) {
         if (!follow || logs->files.sources->len == 0) {
                 return status;
         }
+        for (guint i = 0; i < logs->files.sources->len; i++) {
+                ((Source *) logs->files.sources->pdata[i])->skipping = false;
+        }
+        logs->files.live = true;
+        logs->files.filter.since_usec = 0;
         int r = log_watch(logs->files.tails, NULL);
         if (r < 0) {
                 print_error(_("cannot follow the logs: %s"), g_strerror(-r));
                 return EXIT_FAILED;
         }
         return status;
+}
+
+static int read_filter(LogFilter *filter, const Arguments *arguments) {
+        const char *since = arguments_get(arguments, "since"), *pattern = arguments_get(arguments, "grep");
+        g_autoptr(GError) error = NULL;
+
+        if (since && log_filter_parse_time(since, now_realtime_usec(), &filter->since_usec) < 0) {
+                print_error(_("\"%s\" is not a time (10min, 20:10, 2026-11-23 20:10:38)"), since);
+                return EXIT_USAGE;
+        }
+        if (pattern) {
+                filter->pattern = g_regex_new(pattern, G_REGEX_OPTIMIZE, 0, &error);
+        }
+        if (error) {
+                print_error("%s", error->message);
+                return EXIT_USAGE;
+        }
+        return EXIT_OK;
 }
 
 int verb_logs(Ctl *ctl, const Arguments *arguments) {
@@ -109,7 +148,14 @@ int verb_logs(Ctl *ctl, const Arguments *arguments) {
         log_sources_init(&logs.files, ctl);
         logs.files.out = out || !err;
         logs.files.err = err || !out;
-        int status = run(&logs, arguments);
+        logs.files.timestamps = arguments_has(arguments, "timestamp");
+        int status = read_filter(&logs.files.filter, arguments);
+        if (!lines && (logs.files.filter.pattern || logs.files.filter.since_usec > 0)) {
+                logs.lines = UINT32_MAX;
+        }
+        if (status == EXIT_OK) {
+                status = run(&logs, arguments);
+        }
         log_sources_done(&logs.files);
         return status;
 }

@@ -125,6 +125,56 @@ static char *event_text(const pm2_value *event) {
                         NULL);
 }
 
+#define CRASH_INDENT "             "
+
+static void print_crash_log(const Ctl *ctl, const pm2_value *crash, const char *key, const char *title) {
+        g_autofree char *note_key = g_strconcat(key, "_note", NULL);
+        const char *text = "", *note = "";
+
+        (void) pm2_value_get_string(crash, key, &text);
+        (void) pm2_value_get_string(crash, note_key, &note);
+        if (!text[0]) {
+                return;
+        }
+        (void) printf(CRASH_INDENT "%s%s%s%s\n", title, note[0] ? " (" : "", note, note[0] ? "):" : ":");
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (char **line = lines; *line; line++) {
+                g_autofree char *clean = text_clean(*line, ctl->utf8);
+                (void) printf(CRASH_INDENT "  %s\n", clean);
+        }
+}
+
+static void append_memory(GString *text, const pm2_value *crash, const char *key, const char *what) {
+        uint64_t bytes = 0;
+
+        if (pm2_value_get_uint64(crash, key, &bytes) >= 0) {
+                g_autofree char *size = format_bytes(bytes);
+                g_string_append_printf(text, ", %s %s", what, size);
+        }
+}
+
+/* What is known of the end of a process that nobody wanted. */
+static void print_crash(const Ctl *ctl, const pm2_value *crash) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        uint64_t uptime_usec = 0, core = 0;
+        bool dumped = false;
+
+        (void) pm2_value_get_uint64(crash, "uptime", &uptime_usec);
+        (void) pm2_value_get_bool(crash, "core_dumped", &dumped);
+        g_autofree char *uptime = format_uptime(uptime_usec / 1000);
+        g_string_append_printf(text, _("it ran for %s"), uptime);
+        append_memory(text, crash, "memory", _("memory when it was last looked at"));
+        append_memory(text, crash, "memory_peak", _("memory at most"));
+        if (pm2_value_get_uint64(crash, "core.pid", &core) >= 0) {
+                g_string_append_printf(text, _(", core: coredumpctl info %u"), (unsigned) core);
+        } else if (dumped) {
+                g_string_append(text, _(", core dumped"));
+        }
+        (void) printf(CRASH_INDENT "%s\n", text->str);
+        print_crash_log(ctl, crash, "out", _("standard output"));
+        print_crash_log(ctl, crash, "error", _("standard error"));
+}
+
 static void print_event(const Ctl *ctl, const pm2_value *event) {
         const char *kind = "";
         uint64_t at_usec = 0;
@@ -135,6 +185,10 @@ static void print_event(const Ctl *ctl, const pm2_value *event) {
         g_autofree char *text = event_text(event);
         g_autofree char *clean = text_clean(text, ctl->utf8);
         (void) printf("  %s  %-*s%s%s\n", at, clean[0] ? 10 : 0, kind, clean[0] ? "  " : "", clean);
+        const pm2_value *crash = pm2_value_get(event, "crash");
+        if (crash) {
+                print_crash(ctl, crash);
+        }
 }
 
 static void print_answer(const Ctl *ctl, const pm2_value *answer) {

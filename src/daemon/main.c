@@ -65,6 +65,7 @@ static int block_signals(void) {
         (void) sigaddset(&set, SIGCHLD);
         (void) sigaddset(&set, SIGTERM);
         (void) sigaddset(&set, SIGINT);
+        (void) sigaddset(&set, SIGUSR2);
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGHUP, SIG_IGN);
         return RET_NERRNO(sigprocmask(SIG_BLOCK, &set, NULL));

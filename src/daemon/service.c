@@ -118,6 +118,15 @@ static void on_job_type(void *userdata, const char *type) {
         }
 }
 
+/* As PM2's daemon does; who may send it may control all. */
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        const Service *service = userdata;
+        const Caller self = { .uid = geteuid(), .gid = getegid(), .via = "supervisor" };
+
+        manager_reload_logs(service->manager, &self);
+        return 0;
+}
+
 /* Both a stop and a restart of our unit come as SIGTERM. */
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Service *service = userdata;
@@ -180,6 +189,9 @@ static int open_manager(Service *service) {
         }
         if (r >= 0) {
                 r = sd_event_add_signal(service->event, NULL, SIGINT, on_end_signal, service);
+        }
+        if (r >= 0) {
+                r = sd_event_add_signal(service->event, NULL, SIGUSR2, on_reload_signal, service);
         }
         if (r >= 0 && options->lifeline_fd >= 0) {
                 r =

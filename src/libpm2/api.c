@@ -523,6 +523,21 @@ PM2_EXPORT int pm2_thaw(
         return change_target(client, "Thaw", target, NULL, options, ret_processes);
 }
 
+PM2_EXPORT int pm2_flush(
+                pm2_client *client,
+                const char *target,
+                const pm2_options *options,
+                pm2_value **ret_processes) {
+        return change_target(client, "Flush", target, NULL, options, ret_processes);
+}
+
+PM2_EXPORT int pm2_reload_logs(pm2_client *client) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        const Call call = { .member = "ReloadLogs", .timeout_usec = READ_TIMEOUT_USEC };
+
+        return client_call(client, &call, &reply);
+}
+
 PM2_EXPORT int pm2_send_signal_to_process_name(
                 pm2_client *client, const char *signal, const char *name, pm2_value **ret_processes) {
         _cleanup_free_ char *target = NULL;

@@ -5,6 +5,7 @@
 
 #include "client.h"
 
+#include "basic/macro.h"
 #include "basic/sd-cleanup.h"
 
 #include <fcntl.h>
@@ -44,15 +45,18 @@ int bus_new(int fd, pm2_bus **ret) {
         return 0;
 }
 
-static int take_stream(sd_bus_message *reply, pm2_bus **ret) {
+/* The descriptor of a reply, to be closed. */
+static int take_fd(sd_bus_message *reply) {
         int borrowed = -EBADF;
 
         int r = sd_bus_message_read(reply, "h", &borrowed);
-        if (r < 0) {
-                return r;
-        }
-        int fd = fcntl(borrowed, F_DUPFD_CLOEXEC, 3);
-        return fd < 0 ? -errno : bus_new(fd, ret);
+        return r < 0 ? r : RET_NERRNO(fcntl(borrowed, F_DUPFD_CLOEXEC, 3));
+}
+
+static int take_stream(sd_bus_message *reply, pm2_bus **ret) {
+        int fd = take_fd(reply);
+
+        return fd < 0 ? fd : bus_new(fd, ret);
 }
 
 PM2_EXPORT int pm2_launch_bus(pm2_client *client, const pm2_options *filter, pm2_bus **ret) {
@@ -71,6 +75,30 @@ PM2_EXPORT int pm2_launch_bus(pm2_client *client, const pm2_options *filter, pm2
         }
         r = take_stream(reply, ret);
         return r < 0 ? client_fail(client, r, "cannot take the stream of events: %m") : 0;
+}
+
+PM2_EXPORT int pm2_open_logs(
+                pm2_client *client, const char *target, const pm2_options *options, int *ret_fd) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        const Call call = {
+                .member = "OpenLogs",
+                .strings = { target },
+                .options = options,
+                .takes_options = true,
+                .reads = true,
+                .timeout_usec = READ_TIMEOUT_USEC,
+        };
+
+        int r = client_call(client, &call, &reply);
+        if (r < 0) {
+                return r;
+        }
+        r = take_fd(reply);
+        if (r < 0) {
+                return client_fail(client, r, "cannot take the stream of logs: %m");
+        }
+        *ret_fd = r;
+        return 0;
 }
 
 PM2_EXPORT int pm2_bus_get_fd(const pm2_bus *bus) {

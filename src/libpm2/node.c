@@ -42,7 +42,8 @@ static char program[] =
                 "import(url.pathToFileURL(path)).then(async (module) => {"
                 "  let value = 'default' in module ? module.default : { ...module };"
                 "  if (value && value.__esModule && value.default) value = value.default;"
-                "  const text = JSON.stringify(await (typeof value === 'function' ? value() : value));"
+                "  const text = JSON.stringify(await (typeof value === 'function' ? value() : value),"
+                "    (key, item) => item instanceof RegExp ? String(item) : item);"
                 "  if (text === undefined) throw new Error('it exports nothing that JSON can say');"
                 "  say('=', text);"
                 "}).catch(fail);";

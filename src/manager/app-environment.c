@@ -4,6 +4,8 @@
 
 #include "basic/fault-point.h"
 #include "basic/time-util.h"
+#include "core/command-line.h"
+#include "core/inspect-port.h"
 #include "manager/manager-internal.h"
 #include "manager/preload.h"
 
@@ -35,12 +37,14 @@ static const char *const private_variables[] = {
         SOFT_LIMIT_VARIABLE,
         FAULT_FILE_VARIABLE,
         PRELOAD_VARIABLE,
+        DRAIN_VARIABLE,
         "pm_id",
         "name",
         "namespace",
         "pm_exec_path",
         "pm_cwd",
         "pm_out_log_path",
+        "pm_log_path",
         "pm_err_log_path",
         "pm_pid_path",
         "exec_interpreter",
@@ -136,18 +140,21 @@ static Environment *facts_of(Manager *manager, const Process *process) {
         g_autoptr(GPtrArray) facts = g_ptr_array_new_with_free_func(g_free);
         const UserInfo *user = manager_user(manager, process->owner);
 
-        add(facts, "%s=%s", ISOLATION_MARKER, process->unique_id);
+        add(facts, "%s=%s", ISOLATION_MARKER, process->launch_id);
         add(facts, "pm_id=%" PRIu32, process->id);
         add(facts, "name=%s", process->config->name);
         add(facts, "namespace=%s", process->config->namespace);
         add(facts, "%s=%" PRIu32, process->config->instance_var, process->instance);
         add(facts, "instances=%" PRIu32, process->instances);
-        add(facts, "exec_mode=fork_mode");
+        add(facts, "exec_mode=%s", app_config_exec_mode(process->config));
         add(facts, "exec_interpreter=%s", process->interpreter);
         add(facts, "pm_exec_path=%s", process->exec_path);
         add(facts, "pm_cwd=%s", process->cwd);
         add(facts, "pm_out_log_path=%s", process->out_log_path);
         add(facts, "pm_err_log_path=%s", process->error_log_path);
+        if (process->log_path[0]) {
+                add(facts, "pm_log_path=%s", process->log_path);
+        }
         add(facts, "pm_pid_path=%s", process->pid_path);
         add(facts, "unique_id=%s", process->unique_id);
         add(facts, "status=launching");
@@ -195,27 +202,40 @@ Environment *manager_environment_sent(const Process *process) {
         return environment_merge(passed, declared);
 }
 
+/* Each worker of a cluster has a port of its own for its debugger. */
+static void add_node_args(GPtrArray *words, const Process *process) {
+        uint32_t instance = process->config->exec_mode == EXEC_MODE_CLUSTER ? process->instance : 0;
+
+        for (char *const *word = process->config->node_args; *word; word++) {
+                g_ptr_array_add(words, inspect_argument_of(*word, instance));
+        }
+}
+
 static void add_all(GPtrArray *words, char *const *more) {
         for (; *more; more++) {
                 g_ptr_array_add(words, g_strdup(*more));
         }
 }
 
-char **app_argv_make(const Process *process, const char *preload) {
+char **app_argv_make(const Process *process, char *const *preloads, size_t n_preloads) {
         GPtrArray *words = g_ptr_array_new();
 
         if (strcmp(process->interpreter, "none") != 0) {
                 g_ptr_array_add(words, g_strdup(process->interpreter));
-                add_all(words, process->config->node_args);
+                add_node_args(words, process);
         }
-        if (preload) {
-                g_ptr_array_add(words, g_strdup("--require"));
-                g_ptr_array_add(words, g_strdup(preload));
+        for (size_t i = 0; i < n_preloads; i++) {
+                if (preloads[i]) {
+                        g_ptr_array_add(words, g_strdup("--require"));
+                        g_ptr_array_add(words, g_strdup(preloads[i]));
+                }
         }
         g_ptr_array_add(words, g_strdup(process->exec_path));
         if (process->shell_command) {
                 g_ptr_array_add(words, g_strdup("-c"));
-                g_ptr_array_add(words, g_strdup(process->config->script));
+                const AppConfig *config = process->config;
+                char *replaced = config->listen[0] ? command_line_with_exec(config->script) : NULL;
+                g_ptr_array_add(words, replaced ? replaced : g_strdup(config->script));
                 if (process->config->args[0]) {
                         g_ptr_array_add(words, g_strdup(process->config->name)); /* $0; args are $1... */
                 }

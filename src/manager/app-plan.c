@@ -12,7 +12,9 @@
 #include "core/file-names.h"
 #include "core/interpreter.h"
 #include "manager/app-interpreter.h"
-#include "manager/manager-internal.h"
+#include "manager/cron-restart.h"
+#include "manager/listeners.h"
+#include "manager/log-job.h"
 #include "platform/program-lookup.h"
 
 #include <string.h>
@@ -201,13 +203,34 @@ static int plan_file(
         return r < 0 ? refuse(error, attribute, *ret, r) : 0;
 }
 
+/* The log of both streams: "true" has the name that PM2 gives it. */
+static int plan_combined_log(PlanContext *context, const char *logs, Error *error) {
+        const AppConfig *config = context->config;
+        const char *given = config->log_file;
+        bool wanted = given && !config->disable_logs && config->log_target != LOG_TARGET_JOURNAL &&
+                      !file_name_is_null(given);
+
+        if (!wanted) {
+                context->plan.log_path = g_strdup("");
+                return 0;
+        }
+        return plan_file(
+                        context,
+                        "log_file",
+                        strcmp(given, "true") == 0 ? NULL : given,
+                        logs,
+                        ".log",
+                        &context->plan.log_path,
+                        error);
+}
+
 static int plan_files(PlanContext *context, const char *logs, const char *pids, Error *error) {
         const AppConfig *config = context->config;
 
         int r =
                         plan_file(context,
                                   "out_file",
-                                  config->out_file,
+                                  config->disable_logs ? "NULL" : config->out_file,
                                   logs,
                                   "-out.log",
                                   &context->plan.out_log_path,
@@ -215,11 +238,14 @@ static int plan_files(PlanContext *context, const char *logs, const char *pids, 
         if (r >= 0) {
                 r = plan_file(context,
                               "error_file",
-                              config->error_file,
+                              config->disable_logs ? "NULL" : config->error_file,
                               logs,
                               "-error.log",
                               &context->plan.error_log_path,
                               error);
+        }
+        if (r >= 0) {
+                r = plan_combined_log(context, logs, error);
         }
         if (r >= 0) {
                 r = plan_file(context,
@@ -235,8 +261,8 @@ static int plan_files(PlanContext *context, const char *logs, const char *pids, 
 
 /* All of it is shown on the bus: what comes from PATH or the user database is not known to be UTF-8. */
 static int check_text(const ProcessPlan *plan, Error *error) {
-        const char *texts[] = { plan->exec_path,    plan->program,        plan->cwd,
-                                plan->out_log_path, plan->error_log_path, plan->pid_path };
+        const char *texts[] = { plan->exec_path,      plan->program,  plan->cwd,     plan->out_log_path,
+                                plan->error_log_path, plan->log_path, plan->pid_path };
 
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
                 if (!utf8_is_valid(texts[i], strlen(texts[i]))) {
@@ -251,11 +277,33 @@ static int check_text(const ProcessPlan *plan, Error *error) {
         return 0;
 }
 
+bool app_plan_has_cluster(const ProcessPlan *plan) {
+        return plan->is_node || interpreter_has_cluster(plan->program);
+}
+
+static int check_exec_mode(const PlanContext *context, Error *error) {
+        const ProcessPlan *plan = &context->plan;
+
+        if (context->config->exec_mode == EXEC_MODE_FORK || app_plan_has_cluster(plan)) {
+                return 0;
+        }
+        g_autofree char *quoted = error_quote(plan->exec_path);
+        return error_set(
+                        error,
+                        ERROR_INVALID_CONFIG,
+                        "exec_mode: cluster_mode is for what Node, Bun or Deno runs, and none of them runs "
+                        "%s",
+                        quoted);
+}
+
 /* Everything that looks at files the user named. */
 static int plan_paths(PlanContext *context, const char *logs, const char *pids, Error *error) {
         int r = plan_cwd(context, error);
         if (r >= 0) {
                 r = plan_script(context, error);
+        }
+        if (r >= 0) {
+                r = check_exec_mode(context, error);
         }
         if (r >= 0) {
                 r = plan_files(context, logs, pids, error);
@@ -280,6 +328,19 @@ static char *user_folder(const Manager *manager, const char *parent, const UserI
         return folder;
 }
 
+static int check_compressor(const AppConfig *config, Error *error) {
+        g_autofree char *path = NULL;
+
+        if (log_job_find_compressor((LogCompression) config->log_compress, &path) >= 0) {
+                return 0;
+        }
+        return error_set(
+                        error,
+                        ERROR_NOT_SUPPORTED,
+                        "log_compress: %s is not installed",
+                        config->log_compress == LOG_COMPRESSION_GZIP ? "gzip" : "zstd");
+}
+
 int app_plan_make(
                 Manager *manager,
                 uid_t owner,
@@ -294,6 +355,15 @@ int app_plan_make(
 
         context.search_path = g_strdup(app_variable(&context, "PATH"));
         int r = limits_check(manager, config, error);
+        if (r >= 0) {
+                r = listeners_check(config, error);
+        }
+        if (r >= 0) {
+                r = cron_restart_check(config, error);
+        }
+        if (r >= 0) {
+                r = check_compressor(config, error);
+        }
         if (r < 0) {
                 return r;
         }
@@ -320,6 +390,7 @@ void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id) {
         if (!app_config_merges_logs(config)) {
                 put_id(&plan->out_log_path, ".log", id);
                 put_id(&plan->error_log_path, ".log", id);
+                put_id(&plan->log_path, ".log", id);
         }
         put_id(&plan->pid_path, ".pid", id);
 }

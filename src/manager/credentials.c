@@ -24,7 +24,7 @@ static char *parent_folder(const Manager *manager) {
 
 char *credentials_folder(const Manager *manager, const Process *process) {
         g_autofree char *parent = parent_folder(manager);
-        return g_build_filename(parent, process->unique_id, NULL);
+        return g_build_filename(parent, process->launch_id, NULL);
 }
 
 static bool is_unique_id(const char *name) {
@@ -63,18 +63,13 @@ void credentials_remove(const Manager *manager, const Process *process) {
         g_autofree char *parent = parent_folder(manager);
         _cleanup_close_ int parent_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-        if (parent_fd >= 0 && is_unique_id(process->unique_id)) {
-                remove_folder(parent_fd, process->unique_id);
+        if (parent_fd >= 0 && is_unique_id(process->launch_id)) {
+                remove_folder(parent_fd, process->launch_id);
         }
 }
 
-static bool is_known(const Manager *manager, const char *unique_id) {
-        for (size_t i = 0; i < registry_count(manager->registry); i++) {
-                if (strcmp(registry_at(manager->registry, i)->unique_id, unique_id) == 0) {
-                        return true;
-                }
-        }
-        return false;
+static bool has_launch_id(const ProcessHandle *handle, const void *launch_id) {
+        return strcmp(handle->process->launch_id, launch_id) == 0;
 }
 
 void credentials_remove_leftovers(const Manager *manager) {
@@ -85,7 +80,8 @@ void credentials_remove_leftovers(const Manager *manager) {
                 return;
         }
         for (const struct dirent *entry = readdir(parent); entry; entry = readdir(parent)) {
-                if (is_unique_id(entry->d_name) && !is_known(manager, entry->d_name)) {
+                if (is_unique_id(entry->d_name) &&
+                    !manager_any_handle(manager, has_launch_id, entry->d_name)) {
                         remove_folder(dirfd(parent), entry->d_name);
                 }
         }

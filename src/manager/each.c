@@ -19,6 +19,19 @@ int manager_refuse_state(const Process *process, ErrorCode code, const char *why
                         why);
 }
 
+int manager_take_target(
+                const Manager *manager,
+                const ManagerCall *call,
+                unsigned keys,
+                const char *target,
+                Request *request,
+                GPtrArray **ret_processes,
+                Error *error) {
+        int r = request_parse(request, call->options, keys, error);
+
+        return r < 0 ? r : target_resolve(manager->registry, &call->caller, target, ret_processes, error);
+}
+
 Operation *manager_expect_all(Manager *manager, const ManagerCall *call, const GPtrArray *processes) {
         Operation *operation = operation_new(manager->event, call->handler, call->userdata);
 
@@ -39,10 +52,7 @@ int manager_each(
         g_auto(Request) request = { 0 };
         g_autoptr(GPtrArray) processes = NULL;
 
-        int r = request_parse(&request, call->options, 0, error);
-        if (r >= 0) {
-                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
-        }
+        int r = manager_take_target(manager, call, 0, target, &request, &processes, error);
         if (r < 0) {
                 return r;
         }

@@ -7,7 +7,11 @@
 #include "basic/time-util.h"
 #include "core/restart-policy.h"
 #include "core/value-text.h"
+#include "manager/awaiting.h"
+#include "manager/cluster-worker.h"
 #include "manager/readiness.h"
+#include "manager/rollback.h"
+#include "manager/rolling.h"
 
 #include <inttypes.h>
 
@@ -66,12 +70,30 @@ static ProcessInput restart_later(Process *process, const char *what, const Rest
         return INPUT_GONE_DELAY;
 }
 
+/* The one that came by a reload has ended so soon that the reload is taken back. */
+static ProcessInput roll_back(ProcessHandle *handle, const char *what) {
+        Process *process = handle->process;
+        g_autofree char *why = g_strdup_printf("%s within reload_watch", what);
+
+        give_reason(process,
+                    (HistoryEntry){ .kind = HISTORY_RESTART },
+                    g_strdup_printf("%s; the configuration before the reload is back", why));
+        log_warning("process %" PRIu32 " '%s': %s", process->id, process->config->name, process->reason);
+        process_reset_unstable(process);
+        process_count_restart(process);
+        manager_emit(handle->manager, process, EVENT_ROLLBACK, false);
+        rolling_fail(handle->manager, process);
+        return gone_start_input(process);
+}
+
 static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
         Process *process = handle->process;
         RestartFacts facts = {
                 .launched = launched,
-                .ready = handle->got_ready,
-                .exit_status = process->exit_status,
+                .ready = handle->got_ready && (!handle->ended_unhealthy || handle->was_healthy),
+                .intended = cluster_worker_means_to_end(handle),
+                /* What it ends with when it is made to is no wish of its own. */
+                .exit_status = handle->ended_unhealthy ? EXIT_STATUS_NONE : process->exit_status,
                 .uptime_usec = handle->exited_boottime_usec - process->start_boottime_usec,
                 .unstable_restarts = process->unstable_restarts,
                 .backoff_usec = process->backoff_usec,
@@ -80,6 +102,9 @@ static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
         g_autofree char *what =
                         launched ? readiness_describe_exit(handle) : g_strdup(launch_failure(handle));
 
+        if (rollback_take(handle)) {
+                return roll_back(handle, what);
+        }
         process_set_unstable_restarts(process, decision.unstable_restarts);
         process_set_backoff(process, decision.backoff_usec);
         switch (decision.verdict) {
@@ -109,35 +134,53 @@ static ProcessInput follow_policy(ProcessHandle *handle, bool launched) {
         }
 }
 
-static bool is_stop(const Command *command) {
-        return command->verb == COMMAND_STOP || command->verb == COMMAND_DELETE;
+/* It ended while the one that takes its place is being launched. */
+static ProcessInput wait_for_candidate(ProcessHandle *handle) {
+        Process *process = handle->process;
+        g_autofree char *what = readiness_describe_exit(handle);
+
+        give_reason(process,
+                    (HistoryEntry){ .kind = HISTORY_RESTART },
+                    g_strdup_printf("%s while it was being reloaded", what));
+        process_set_next_restart(
+                        process,
+                        now_realtime_usec() + handle->manager->settings->launch_timeout_usec +
+                                        readiness_timeout_usec(handle->twin->handle));
+        return INPUT_GONE_DELAY;
 }
 
 /* launched: the app was online. */
 static ProcessInput choose(ProcessHandle *handle, bool launched) {
         Process *process = handle->process;
-        Command *command = command_active(handle);
+        Command *command = command_deciding(handle);
 
-        if (handle->manager->shutting_down) {
+        if (handle->role == ROLE_CANDIDATE) {
+                g_autofree char *what = launched ? readiness_describe_exit(handle)
+                                                 : g_strdup(launch_failure(handle));
+                process_take_reason(process, g_steal_pointer(&what));
+                return INPUT_GONE_ERRORED;
+        }
+        if (handle->manager->shutting_down || handle->role == ROLE_RETIRED) {
                 return INPUT_GONE_STOPPED;
+        }
+        if (!command && reload_has_candidate(handle)) {
+                return wait_for_candidate(handle);
         }
         if (!command) {
                 return follow_policy(handle, launched);
         }
-        if (is_stop(command)) {
+        if (command_is_stop(command)) {
                 manager_remember(
                                 process, (HistoryEntry){ .kind = HISTORY_STOPPED, .text = process->reason });
                 return INPUT_GONE_STOPPED;
         }
         if (!command->launching) {
-                bool restart = command->verb == COMMAND_RESTART;
-                if (restart) {
+                if (command->verb == COMMAND_RESTART) {
                         process_count_restart(process);
                 }
-                process_take_reason(
-                                process, g_strdup(restart ? "restarted by command" : "started by command"));
+                process_take_reason(process, g_strdup(command_reason(command)));
                 command_take_over(handle, command);
-                return gone_start_input(process);
+                return awaiting_start_input(handle, command);
         }
         give_reason(process,
                     (HistoryEntry){ .kind = HISTORY_ERRORED },
@@ -147,8 +190,11 @@ static ProcessInput choose(ProcessHandle *handle, bool launched) {
 
 /* Whether what pre_start was run for is wanted no more. */
 static bool is_unwanted(const ProcessHandle *handle) {
-        const Command *command = command_active(handle);
+        const Command *command = command_deciding(handle);
 
+        if (handle->role == ROLE_CANDIDATE && !reload_is_wanted(handle)) {
+                return true;
+        }
         return handle->manager->shutting_down || (command && !command->launching);
 }
 

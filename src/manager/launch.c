@@ -7,7 +7,14 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "core/file-names.h"
+#include "manager/cluster-worker.h"
+#include "manager/health-checks.h"
 #include "manager/launch-files.h"
+#include "manager/launch-listen.h"
+#include "manager/launch-plan.h"
+#include "manager/listeners.h"
+#include "manager/log-files.h"
+#include "manager/log-pumps.h"
 #include "manager/main-process.h"
 #include "manager/manager-state.h"
 #include "manager/messages.h"
@@ -48,7 +55,7 @@ static IsolationGroupSpec group_spec(ProcessHandle *handle) {
         return (IsolationGroupSpec){
                 .id = process->id,
                 .generation = handle->manager->generation,
-                .unique_id = process->unique_id,
+                .unique_id = process->launch_id,
                 .name = process->config->name,
                 .uid = process->owner,
                 .limits = limits_of(process->config),
@@ -86,98 +93,65 @@ static const char *path_or_null(const char *path) {
         return file_name_is_null(path) ? NULL : path;
 }
 
-static const int system_resources[RESOURCE_COUNT] = {
-        [RESOURCE_AS] = RLIMIT_AS,
-        [RESOURCE_CORE] = RLIMIT_CORE,
-        [RESOURCE_CPU] = RLIMIT_CPU,
-        [RESOURCE_DATA] = RLIMIT_DATA,
-        [RESOURCE_FSIZE] = RLIMIT_FSIZE,
-        [RESOURCE_LOCKS] = RLIMIT_LOCKS,
-        [RESOURCE_MEMLOCK] = RLIMIT_MEMLOCK,
-        [RESOURCE_MSGQUEUE] = RLIMIT_MSGQUEUE,
-        [RESOURCE_NICE] = RLIMIT_NICE,
-        [RESOURCE_NOFILE] = RLIMIT_NOFILE,
-        [RESOURCE_NPROC] = RLIMIT_NPROC,
-        [RESOURCE_RSS] = RLIMIT_RSS,
-        [RESOURCE_RTPRIO] = RLIMIT_RTPRIO,
-        [RESOURCE_RTTIME] = RLIMIT_RTTIME,
-        [RESOURCE_SIGPENDING] = RLIMIT_SIGPENDING,
-        [RESOURCE_STACK] = RLIMIT_STACK,
-};
-
-static Resource resource_of(int system_resource) {
-        int resource = 0;
-
-        while (resource < RESOURCE_COUNT && system_resources[resource] != system_resource) {
-                resource++;
-        }
-        return (Resource) resource;
-}
-
-static size_t list_limits(const AppConfig *config, ExecLimit *limits) {
-        size_t n = 0;
-
-        for (int i = 0; config->limits && i < RESOURCE_COUNT; i++) {
-                const ResourceLimit *limit = &config->limits->of[i];
-                if (limit->given) {
-                        limits[n++] = (ExecLimit){ system_resources[i],
-                                                   { .rlim_cur = limit->soft, .rlim_max = limit->hard } };
-                }
-        }
-        return n;
-}
-
-/* For execve(2), as long as the environment is there. */
-static char **list_environment(const Environment *environment) {
-        char **assignments = g_new0(char *, environment_count(environment) + 1);
-
-        for (size_t i = 0; i < environment_count(environment); i++) {
-                assignments[i] = (char *) environment_at(environment, i);
-        }
-        return assignments;
-}
-
 /* What stands over all else: without it the rest would not be there. */
-static Environment *launch_variables(const ProcessHandle *handle, int channel_fd, const char *preload) {
-        g_autofree char *channel = g_strdup_printf("NODE_CHANNEL_FD=%d", EXEC_CHANNEL_FD);
-        g_autofree char *loaded = preload ? g_strdup_printf(PRELOAD_VARIABLE "=%s", preload) : NULL;
-        const char *const variables[] = { channel, "NODE_CHANNEL_SERIALIZATION_MODE=json", loaded, NULL };
+static Environment *launch_variables(
+                const ProcessHandle *handle,
+                int channel_fd,
+                char *const *preloads,
+                const LaunchListen *listen) {
+        g_autoptr(GPtrArray) variables = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(Environment) of_notify = notify_variables(handle);
+        g_autoptr(Environment) of_listen = launch_listen_variables(listen);
+        g_autoptr(Environment) of_both = environment_merge(of_notify, of_listen);
 
         if (channel_fd < 0) {
-                return g_steal_pointer(&of_notify);
+                return g_steal_pointer(&of_both);
         }
-        g_autoptr(Environment) of_channel = environment_new(variables);
-        return environment_merge(of_notify, of_channel);
+        g_ptr_array_add(variables, g_strdup_printf("NODE_CHANNEL_FD=%d", launch_listen_next_fd(listen)));
+        g_ptr_array_add(variables, g_strdup("NODE_CHANNEL_SERIALIZATION_MODE=json"));
+        char *worker = cluster_worker_variable(handle->process);
+        if (worker) {
+                g_ptr_array_add(variables, worker);
+        }
+        for (size_t i = 0; i < PRELOADS_MAX; i++) {
+                if (preloads[i]) {
+                        g_ptr_array_add(variables,
+                                        g_strdup_printf("%s=%s", preload_variables[i], preloads[i]));
+                }
+        }
+        g_ptr_array_add(variables, NULL);
+        g_autoptr(Environment) of_channel = environment_new((const char *const *) variables->pdata);
+        return environment_merge(of_both, of_channel);
 }
 
 static int make_child(ProcessHandle *handle, int channel_fd) {
         Process *process = handle->process;
         bool main = handle->phase == PHASE_MAIN;
-        const char *preload = main ? preload_find(process) : NULL;
-        g_autoptr(Environment) own = launch_variables(handle, channel_fd, preload);
+        char *preloads[PRELOADS_MAX] = { NULL };
+        g_auto(LaunchListen) listen = { 0 };
+        if (main) {
+                preload_find(process, preloads);
+                launch_listen_init(&listen, handle);
+        }
+        g_autoptr(Environment) own = launch_variables(handle, channel_fd, preloads, &listen);
         g_autoptr(Environment) app_environment = app_environment_make(handle->manager, process);
         g_autoptr(Environment) of_phase = hook_environment_make(handle, app_environment);
         g_autoptr(Environment) environment = environment_merge(of_phase, own);
         g_autoptr(Environment) declared = app_environment_declared(process->config);
         g_autoptr(Environment) declared_of_phase = hook_environment_make(handle, declared);
         g_autoptr(Environment) over = environment_merge(declared_of_phase, own);
-        g_auto(GStrv) argv = main ? app_argv_make(process, preload) : hook_argv_make(handle);
-        g_autofree char **envp = list_environment(environment), **env_over = list_environment(over);
+        g_auto(GStrv) argv = main ? app_argv_make(process, preloads, PRELOADS_MAX) : hook_argv_make(handle);
+        g_autofree char **envp = launch_list_environment(environment),
+                        **env_over = launch_list_environment(over);
         g_auto(LaunchFiles) files = { 0 };
         const UserInfo *owner = manager_user(handle->manager, process->owner);
-        ExecUser user = {
-                .uid = owner->uid,
-                .gid = owner->gid,
-                .groups = owner->groups,
-                .n_groups = (size_t) owner->n_groups,
-        };
+        ExecUser user = user_info_exec_user(owner);
         ExecLimit limits[RESOURCE_COUNT];
         int64_t score = process->config->oom_score_adjust;
         g_autofree char *score_text = score == OOM_SCORE_KEPT ? NULL : g_strdup_printf("%" PRId64, score);
         ExecPlan plan = {
                 .limits = limits,
-                .n_limits = list_limits(process->config, limits),
+                .n_limits = launch_list_limits(process->config, limits),
                 .oom_score_adjust = score_text,
                 .path = main ? process->program : "/bin/sh",
                 .argv = argv,
@@ -186,18 +160,32 @@ static int make_child(ProcessHandle *handle, int channel_fd) {
                 .cwd = process->cwd,
                 .out_path = path_or_null(process->out_log_path),
                 .error_path = path_or_null(process->error_log_path),
-                .pid_path = main ? process->pid_path : NULL,
+                .pid_path = main && !reload_shares_pid_file(handle) ? process->pid_path : NULL,
                 .stdin_pipe = main,
                 .channel_fd = channel_fd,
                 .user = handle->manager->system ? &user : NULL,
                 .nofile = handle->manager->nofile,
         };
         launch_files_init(&files, handle, &plan);
+        launch_listen_put(&listen, envp, &plan);
+        launch_listen_put(&listen, env_over, &plan);
+        g_auto(LogPumpEnds) ends = LOG_PUMP_ENDS_NONE;
+        int r = log_pumps_open(handle, &plan, &ends);
+        if (r < 0) {
+                for (size_t j = 0; j < PRELOADS_MAX; j++) {
+                        g_free(preloads[j]);
+                }
+                return fail(handle, r, "its logs cannot be kept");
+        }
         int birth_fd = handle->group ? isolation_group_birth_fd(handle->group) : -EBADF;
-        int r = spawn_gated(&plan, birth_fd, &handle->child);
+        r = spawn_gated(&plan, birth_fd, &handle->child);
+        for (size_t j = 0; j < PRELOADS_MAX; j++) {
+                g_free(preloads[j]);
+        }
         if (r < 0) {
                 return fail(handle, r, "no child can be made");
         }
+        log_pumps_launched(handle);
         return 0;
 }
 
@@ -233,14 +221,22 @@ int launch_spawn(ProcessHandle *handle) {
 
         error_clear(&handle->launch_error);
         handle->executing = handle->launched = handle->placed = handle->stored = false;
+        memset(handle->logs, 0, sizeof(handle->logs));
         handle->hook_executed = false;
         handle->hook_status = EXIT_STATUS_NONE;
         if (handle->phase == PHASE_MAIN) {
                 handle->said_ready = handle->got_ready = false;
+                handle->was_healthy = handle->ended_unhealthy = false;
         }
         oom_forget(handle);
         handle->cpu_sample_boottime_usec = 0;
-        int r = make_group(handle);
+        /* As a rule they are there since the command that started it. */
+        int r = handle->phase == PHASE_MAIN
+                                ? listeners_launch(handle->manager, process, &handle->launch_error)
+                                : 0;
+        if (r >= 0) {
+                r = make_group(handle);
+        }
         if (r >= 0) {
                 manager_state_save(handle); /* the intent, before there is anything to lose */
                 r = make_talking_child(handle);
@@ -292,9 +288,11 @@ static const char *const stage_attributes[_EXEC_STAGE_MAX] = {
         [EXEC_STAGE_CWD] = "cwd",
         [EXEC_STAGE_OUT_FILE] = "out_file",
         [EXEC_STAGE_ERROR_FILE] = "error_file",
+        [EXEC_STAGE_LOG_FILE] = "log_file",
         [EXEC_STAGE_PID_FILE] = "pid_file",
         [EXEC_STAGE_OOM_SCORE] = "oom_score_adjust",
         [EXEC_STAGE_LIMITS] = "limits",
+        [EXEC_STAGE_LISTEN] = "listen",
         [EXEC_STAGE_EXECUTE] = "script",
         [EXEC_STAGE_ENV_FILE] = "env_file",
         [EXEC_STAGE_CREDENTIALS] = "credentials",
@@ -309,6 +307,8 @@ static const char *stage_value(const Process *process, ExecStage stage) {
                 return process->out_log_path;
         case EXEC_STAGE_ERROR_FILE:
                 return process->error_log_path;
+        case EXEC_STAGE_LOG_FILE:
+                return process->log_path;
         case EXEC_STAGE_PID_FILE:
                 return process->pid_path;
         case EXEC_STAGE_EXECUTE:
@@ -318,6 +318,7 @@ static const char *stage_value(const Process *process, ExecStage stage) {
         case EXEC_STAGE_CREDENTIALS_FOLDER:
         case EXEC_STAGE_OOM_SCORE:
         case EXEC_STAGE_LIMITS:
+        case EXEC_STAGE_LISTEN:
         case EXEC_STAGE_USER:
         case _EXEC_STAGE_MAX:
         default:
@@ -326,13 +327,15 @@ static const char *stage_value(const Process *process, ExecStage stage) {
 }
 
 const char *exec_error_to_text(int error) {
-        return error == EXEC_NOT_REGULAR ? "is not a regular file" : g_strerror(error);
+        return error == EXEC_NOT_REGULAR ? "is not a regular file"
+               : error == EXEC_NOT_LOCAL ? "is not on a file system that is known to be of this machine"
+                                         : g_strerror(error);
 }
 
 static int take_limit_failure(ProcessHandle *handle, const ExecReport *report) {
         const AppConfig *config = handle->process->config;
         bool score = report->stage == EXEC_STAGE_OOM_SCORE;
-        Resource resource = resource_of(report->item);
+        Resource resource = launch_resource_of(report->item);
         const char *name = score ? "" : resource_name(resource);
         g_autofree char *value = NULL;
 
@@ -390,6 +393,7 @@ int launch_read_report(ProcessHandle *handle) {
                 }
                 if (n == sizeof(report) && report.error == 0) {
                         handle->executing = true;
+                        memcpy(handle->logs, report.logs, sizeof(handle->logs));
                         continue;
                 }
                 handle->result_source = sd_event_source_disable_unref(handle->result_source);
@@ -446,6 +450,7 @@ void launch_adopt(ProcessHandle *handle, const ProcessRecord *record, int pidfd)
 }
 
 void launch_end_child(ProcessHandle *handle) {
+        health_checks_free(handle);
         fd_barrier_free(g_steal_pointer(&handle->barrier));
         child_watch_free(g_steal_pointer(&handle->watch));
         handle->result_source = sd_event_source_disable_unref(handle->result_source);
@@ -453,9 +458,11 @@ void launch_end_child(ProcessHandle *handle) {
                 isolation_group_main_exited(handle->group);
         }
         handle->main_alive = handle->main_reaped = false;
+        log_files_detach(handle);
         messages_close(handle);
         notify_close(handle);
-        if (handle->launched && handle->process->pid_path && !handle->manager->detached) {
+        if (handle->launched && handle->process->pid_path && !reload_shares_pid_file(handle) &&
+            !handle->manager->detached) {
                 Manager *manager = handle->manager;
                 manager_become_user(manager, manager_user(manager, handle->process->owner));
                 (void) CHANGE("pid-file-unlink", unlink(handle->process->pid_path));

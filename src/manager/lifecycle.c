@@ -7,12 +7,20 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
-#include "manager/manager-internal.h"
+#include "manager/awaiting.h"
+#include "manager/cluster-worker.h"
+#include "manager/crash-bundle.h"
+#include "manager/health-checks.h"
+#include "manager/listeners.h"
+#include "manager/log-files.h"
+#include "manager/log-pumps.h"
 #include "manager/manager-state.h"
 #include "manager/messages.h"
 #include "manager/notify.h"
 #include "manager/process-record.h"
 #include "manager/readiness.h"
+#include "manager/rollback.h"
+#include "manager/stop-order.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -20,6 +28,7 @@
 #include <unistd.h>
 
 #define KILL_RETRY_USEC (1 * USEC_PER_SEC)
+#define DRAINED_USEC    (100 * USEC_PER_MSEC)
 
 static const uint64_t timer_accuracy_usec = USEC_PER_MSEC;
 
@@ -42,11 +51,16 @@ void process_handle_free(ProcessHandle *handle) {
                 (void) close_fd(messages_leave(handle)); /* they are kept, or lost with us */
                 (void) close_fd(notify_leave(handle));
         }
+        health_checks_free(handle);
+        awaiting_forget(handle);
         launch_end_child(handle);
+        log_pumps_detach(handle);
+        cluster_worker_free(handle);
         isolation_group_release(handle->group);
         (void) sd_event_source_disable_unref(handle->timer);
         error_clear(&handle->launch_error);
         error_clear(&handle->main_error);
+        rollback_forget(handle);
         g_free(handle);
 }
 
@@ -133,10 +147,12 @@ static void set_phase(ProcessHandle *handle) {
         case PROCESS_STOPPED:
         case PROCESS_ERRORED:
         case PROCESS_WAITING_RESTART:
+        case PROCESS_AWAITING:
         case PROCESS_PLACING:
         case PROCESS_EXECUTING:
         case PROCESS_STARTING:
         case PROCESS_ONLINE:
+        case PROCESS_DRAINING:
         case PROCESS_STOPPING:
         case PROCESS_CLEANING:
         case PROCESS_KILLING:
@@ -147,10 +163,23 @@ static void set_phase(ProcessHandle *handle) {
         }
 }
 
+/* It takes nothing new from now on. */
+static void ask_to_drain(ProcessHandle *handle) {
+        bool by_message = handle->process->config->shutdown_with_message || handle->soft;
+        /* It hears nothing after the next. */
+        bool told = by_message && handle->main_alive && messages_ask_to_end(handle);
+        bool disconnects = handle->main_alive && cluster_worker_ask_to_disconnect(handle);
+
+        thaw(handle);
+        if (!told && !disconnects) {
+                signal_group(handle, handle->process->config->kill_signal, false);
+        }
+}
+
 static void ask_to_end(ProcessHandle *handle) {
         int number = handle->hung ? SIGABRT : handle->process->config->kill_signal;
-        bool asked = handle->phase == PHASE_MAIN && handle->main_alive && !handle->hung &&
-                     messages_ask_to_end(handle);
+        bool asked = handle->process->config->shutdown_with_message && handle->phase == PHASE_MAIN &&
+                     handle->main_alive && !handle->hung && messages_ask_to_end(handle);
 
         if (asked) {
                 thaw(handle); /* what stands still reads nothing */
@@ -173,12 +202,13 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         if (actions & ACTION_SPAWN) {
                 set_phase(handle);
                 handle->given_up = handle->given_up && handle->phase == PHASE_POST_STOP;
+                handle->cut_short = handle->cut_short && handle->phase == PHASE_POST_STOP;
         }
         if (actions & ACTION_ARM_HOOK_TIMER) {
                 arm_timer(handle, hook_timeout_usec(handle));
         }
         if (actions & ACTION_ARM_READY_TIMER) {
-                arm_timer(handle, readiness_timeout_usec(process->config));
+                arm_timer(handle, readiness_timeout_usec(handle));
         }
         if (actions & ACTION_SPAWN) {
                 int r = launch_spawn(handle);
@@ -205,7 +235,10 @@ static int perform(ProcessHandle *handle, unsigned actions) {
                 /* Without any of the two there is nothing to end. */
                 arm_timer(handle, handle->group || handle->main_alive ? wait_usec : 0);
         }
-        if (actions & (ACTION_SIGNAL | ACTION_KILL)) {
+        if (actions & ACTION_ARM_DRAIN_TIMER) {
+                arm_timer(handle, process->config->reload_timeout_usec);
+        }
+        if (actions & (ACTION_SIGNAL | ACTION_KILL | ACTION_DRAIN)) {
                 manager_state_save(handle); /* the intent: to a successor the exit would look like a crash */
         }
         if (actions & ACTION_SIGNAL) {
@@ -214,6 +247,9 @@ static int perform(ProcessHandle *handle, unsigned actions) {
         }
         if (actions & ACTION_KILL) {
                 kill_now(handle);
+        }
+        if (actions & ACTION_DRAIN) {
+                ask_to_drain(handle);
         }
         if (actions & ACTION_ARM_RESTART_TIMER) {
                 uint64_t now_usec = now_realtime_usec();
@@ -247,13 +283,26 @@ void lifecycle_input_and_invalidate(ProcessHandle *handle, ProcessInput input) {
                 }
         }
         Manager *manager = handle->manager;
+        health_checks_sync(handle);
         manager_state_save(handle);
+        awaiting_on_state(handle);
+        if (handle->role != ROLE_VISIBLE) {
+                reload_settle_hidden_and_invalidate(handle);
+                return;
+        }
         manager_notify_changes(manager, process);
         if (handle->given_up && process->state == PROCESS_ERRORED) {
                 handle->given_up = false;
                 manager_emit(manager, process, EVENT_OVERLIMIT, false);
         }
-        command_settle_and_invalidate(handle);
+        if (process_state_is_alive(process->state)) {
+                command_settle_and_invalidate(handle);
+        } else {
+                uid_t owner = process->owner;
+                g_autofree char *name = g_strdup(process->config->name);
+                command_settle_and_invalidate(handle);
+                listeners_review(manager, owner, name);
+        }
         shutdown_check(manager);
 }
 
@@ -303,6 +352,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+void lifecycle_restart_waiting(ProcessHandle *handle) {
+        if (handle->process->state == PROCESS_WAITING_RESTART) {
+                arm_timer(handle, 0);
+        }
+}
+
 /* What the child reported so far is taken in. True: the process is online now. */
 static bool take_report(ProcessHandle *handle, int *ret_result) {
         Process *process = handle->process;
@@ -313,6 +368,7 @@ static bool take_report(ProcessHandle *handle, int *ret_result) {
                 return false;
         }
         handle->ran = true;
+        log_files_attach(handle);
         if (handle->phase != PHASE_MAIN) {
                 handle->hook_executed = true;
                 return false;
@@ -403,19 +459,27 @@ static void remember_exit(Process *process) {
 static void begin_again(ProcessHandle *handle) {
         handle->launched = handle->ran = false;
         handle->process->state = PROCESS_KILLING;
-        if (!command_active(handle)) {
+        handle->cut_short = handle->role == ROLE_CANDIDATE;
+        if (handle->role == ROLE_VISIBLE && !command_active(handle)) {
                 command_resume(handle, COMMAND_START);
         }
 }
 
+void lifecycle_on_channel_closed(ProcessHandle *handle) {
+        if (handle->process->state == PROCESS_DRAINING) {
+                arm_timer(handle, DRAINED_USEC); /* it has no connection left, and may end by itself */
+        }
+}
+
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
-        Process *process = handle->process;
         int r = 0;
 
         /* It may have been executed and have ended before we read its report. */
-        if (handle->result_source && take_report(handle, &r) && process->state == PROCESS_EXECUTING) {
+        if (handle->result_source && take_report(handle, &r) &&
+            handle->process->state == PROCESS_EXECUTING) {
                 on_executed_and_invalidate(handle); /* nothing is removed by that */
         }
+        log_pumps_hear_out(handle);
         messages_hear_out(handle);
         handle->main_reaped = true;
         notify_hear_out(handle);
@@ -426,13 +490,16 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
                 begin_again(handle);
         }
         handle->presumed = false;
+        Process *process = handle->process; /* what was heard may have changed it */
         ExitStatus exit_status = exit_status_from_wait(code, status);
+        bool crashed = false;
         oom_tell(handle);
         exit_status.oom = oom_has_ended(handle, exit_status);
         if (handle->launched) {
                 process_set_exit_status(process, exit_status);
                 handle->exited_boottime_usec = now_boottime_usec();
                 remember_exit(process);
+                crashed = crash_bundle_take(handle, code == CLD_DUMPED);
                 readiness_on_exit(handle);
         } else {
                 handle->hook_status = exit_status;
@@ -440,6 +507,9 @@ void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status) {
         launch_end_child(handle);
         if (handle->launched) {
                 manager_emit(handle->manager, process, EVENT_EXIT, false);
+        }
+        if (crashed) {
+                crash_bundle_tell(handle);
         }
         after_main_exit_and_invalidate(handle);
 }
@@ -458,8 +528,12 @@ static void resume_goal(ProcessHandle *handle, const ProcessRecord *record) {
                 [RECORD_GOAL_RESTART] = COMMAND_RESTART,
         };
 
-        if (record->goal > RECORD_GOAL_NONE && record->goal < ELEMENTS(verbs)) {
+        if (handle->role == ROLE_VISIBLE && record->goal > RECORD_GOAL_NONE &&
+            record->goal < ELEMENTS(verbs)) {
                 command_resume(handle, verbs[record->goal]);
+                command_active(handle)->cause = record->cause < _COMMAND_CAUSE_MAX
+                                                                ? (CommandCause) record->cause
+                                                                : CAUSE_CALLER;
         }
         bool launching = handle->phase == PHASE_PRE_START || record->state == PROCESS_STARTING;
         if (launching && command_active(handle)) {
@@ -477,8 +551,13 @@ static void take_launch_over(ProcessHandle *handle, const ProcessRecord *record)
         handle->notify_generation = record->notify_generation;
         handle->watchdog = (Watchdog){ .timeout_usec = record->watchdog_usec };
         handle->said_ready = record->said_ready;
+        handle->soft = record->soft;
         handle->got_ready = record->got_ready || record->state == PROCESS_ONLINE;
         handle->main_launched = record->main_launched;
+        handle->was_healthy = record->was_healthy;
+        process_set_health(
+                        handle->process,
+                        record->health < _PROCESS_HEALTH_MAX ? (ProcessHealth) record->health : HEALTH_NONE);
         handle->exited_boottime_usec = record->exited_boottime_usec;
 }
 
@@ -495,11 +574,11 @@ static void adopt_launching(ProcessHandle *handle, const ProcessRecord *record) 
                 handle->got_ready = !waits;
                 process_set_started(process, now_realtime_usec(), now_boottime_usec());
                 if (waits) {
-                        arm_timer(handle, readiness_timeout_usec(process->config));
+                        arm_timer(handle, readiness_timeout_usec(handle));
                 }
                 return;
         }
-        if (!command_active(handle)) {
+        if (handle->role == ROLE_VISIBLE && !command_active(handle)) {
                 command_resume(handle, COMMAND_START);
         }
         process->state = PROCESS_KILLING;
@@ -520,7 +599,9 @@ static void adopt_alive(ProcessHandle *handle, const ProcessRecord *record) {
                 arm_timer(handle, 0);
         } else if (!handle->main_alive && process_state_is_running(process->state)) {
                 /* Nobody has its pidfd: what is left of it, if anything, goes, and it is launched anew. */
-                command_resume(handle, COMMAND_START);
+                if (handle->role == ROLE_VISIBLE) {
+                        command_resume(handle, COMMAND_START);
+                }
                 process->state = PROCESS_KILLING;
                 kill_now(handle);
                 arm_timer(handle, 0);
@@ -544,11 +625,19 @@ void lifecycle_adopt(ProcessHandle *handle, const ProcessRecord *record, int pid
         resume_goal(handle, record);
         if (process_state_is_alive(process->state)) {
                 launch_adopt(handle, record, pidfd);
+                log_pumps_adopt(handle);
+                log_files_attach(handle);
                 oom_tell(handle); /* nobody was there to be told */
                 adopt_alive(handle, record);
+                stop_order_adopt(handle);
                 return;
         }
         (void) close_fd(pidfd);
+        if (process->state == PROCESS_AWAITING) {
+                awaiting_adopt(handle);
+                stop_order_adopt(handle);
+                return;
+        }
         if (process->state == PROCESS_WAITING_RESTART) {
                 uint64_t due_usec = record->deadline_boottime_usec;
                 arm_timer(handle, due_usec > now_usec ? due_usec - now_usec : 0);

@@ -96,7 +96,12 @@ static int hold(pid_t pid, PidCheck check, const void *whose) {
 static bool is_of_record(pid_t pid, const void *whose) {
         const ProcessRecord *record = whose;
         g_autofree char *path = NULL;
-        g_autofree char *marker = g_strdup_printf(ISOLATION_MARKER "=%s", record->unique_id);
+        char launch_id[SD_ID128_STRING_MAX];
+        g_autofree char *marker =
+                        g_strdup_printf(ISOLATION_MARKER "=%s",
+                                        sd_id128_is_null(record->launch_id)
+                                                        ? record->unique_id
+                                                        : sd_id128_to_string(record->launch_id, launch_id));
 
         if (!record->control_group[0]) {
                 return proc_has_variable(pid, marker);
@@ -182,7 +187,7 @@ void main_process_free_former(Manager *manager) {
 }
 
 /* As the gated child wrote it; what was removed or replaced by something else stays so. */
-static void renew_pid_file(const ProcessHandle *handle) {
+void main_process_renew_pid_file(const ProcessHandle *handle) {
         Manager *manager = handle->manager;
         const Process *process = handle->process;
         g_autofree char *digits = g_strdup_printf("%d", handle->child.pid);
@@ -270,7 +275,7 @@ static const char *replace(ProcessHandle *handle, pid_t pid, int pidfd) {
         process_set_pid(process, pid);
         manager_state_keep_pidfd(handle); /* before the record: see above */
         manager_state_save(handle);
-        renew_pid_file(handle);
+        main_process_renew_pid_file(handle);
         manager_notify_changes(handle->manager, process);
         log_info("process %" PRIu32 " '%s': its main process is %d now",
                  process->id,

@@ -21,6 +21,10 @@ int main_process_find(const struct ProcessRecord *record);
  * launch. */
 const char *main_process_follow(ProcessHandle *handle, pid_t pid, uint64_t pidfd_id);
 
+/* Its pid file says who it is: as the gated child wrote it; what was removed or replaced by something else
+ * stays so. */
+void main_process_renew_pid_file(const ProcessHandle *handle);
+
 /* Those of our children that were main processes once: reaped when they end. */
 void main_process_take_former_over(Manager *manager);
 void main_process_leave_former(Manager *manager, Handover *handover);

@@ -5,6 +5,8 @@
 
 #include "config/ecosystem.h"
 #include "core/file-names.h"
+#include "manager/depends-check.h"
+#include "manager/listeners.h"
 #include "manager/saved-lists.h"
 #include "manager/start-internal.h"
 
@@ -247,6 +249,31 @@ static void declare_app(Document *document, unsigned index) {
         }
 }
 
+/* As all of it will be: what one app depends on may stand behind it. */
+static void check_dependencies(const Document *document) {
+        g_autoptr(DependsCheck) check = depends_check_new(document->manager);
+        uid_t owner = document->caller->uid;
+
+        for (guint i = 0; i < document->apps->len; i++) {
+                const CheckedApp *app = &((const DeclaredApp *) document->apps->pdata[i])->app;
+                for (guint k = 0; app->existing && k < app->existing->len; k++) {
+                        depends_check_leave_out(check, app->existing->pdata[k]);
+                }
+                for (guint k = 0; app->surplus && k < app->surplus->len; k++) {
+                        depends_check_leave_out(check, app->surplus->pdata[k]);
+                }
+                depends_check_add(check, owner, app->config);
+        }
+        for (guint i = 0; i < document->apps->len; i++) {
+                DeclaredApp *declared = document->apps->pdata[i];
+                const AppConfig *config = declared->app.config;
+                g_auto(Error) cause = { 0 };
+                if (config->name && depends_check(check, owner, config, config->autostart, &cause) < 0) {
+                        add_error(document, declared, &cause);
+                }
+        }
+}
+
 /* A name that was asked for and is not there is a slip of the pen. */
 static int check_only(const Document *document, Error *error) {
         for (char **name = document->request.only; name && *name; name++) {
@@ -285,6 +312,7 @@ static int document_check(
         for (guint i = 0; i < document->ecosystem.apps->items->len; i++) {
                 declare_app(document, i);
         }
+        check_dependencies(document);
         return check_only(document, error);
 }
 
@@ -357,6 +385,25 @@ static int submit(const Document *document, const CheckedApp *app, Operation *op
                         error);
 }
 
+/* All of them before any app is touched. */
+static int prepare_sockets(const Document *document, Error *error) {
+        uid_t owner = document->caller->uid;
+        int r = 0;
+
+        for (guint i = 0; i < document->apps->len && r >= 0; i++) {
+                const DeclaredApp *declared = document->apps->pdata[i];
+                Action action = action_of(&declared->app);
+                if (action == ACTION_START || action == ACTION_RESTART) {
+                        r = checked_app_prepare(document->manager, owner, &declared->app, error);
+                }
+        }
+        for (guint i = 0; i < document->apps->len && r < 0; i++) {
+                const DeclaredApp *declared = document->apps->pdata[i];
+                listeners_review(document->manager, owner, declared->app.config->name);
+        }
+        return r;
+}
+
 int manager_start_json(
                 Manager *manager, const ManagerCall *call, const char *text, Operation **ret, Error *error) {
         g_auto(Document) document = { 0 };
@@ -370,6 +417,9 @@ int manager_start_json(
         }
         if (r >= 0) {
                 r = check_room(&document, error);
+        }
+        if (r >= 0) {
+                r = prepare_sockets(&document, error);
         }
         if (r < 0) {
                 return r;

@@ -19,30 +19,62 @@
 #define SOFT_LIMIT_VARIABLE "PM2D_SOFT_NOFILE"
 
 typedef struct PendingAction PendingAction;
+typedef struct Rollback Rollback;
 
 typedef enum CommandVerb {
         COMMAND_START,
         COMMAND_RESTART,
+        COMMAND_RELOAD,
         COMMAND_STOP,
         COMMAND_DELETE,
 } CommandVerb;
 
+/* Who or what wants it. */
+typedef enum CommandCause {
+        CAUSE_CALLER,
+        CAUSE_CRON,
+        CAUSE_MEMORY,
+        CAUSE_WATCH,     /* its history says so already, and which file it was */
+        CAUSE_DEPENDENT, /* an app that is being started depends on it */
+        _COMMAND_CAUSE_MAX,
+} CommandCause;
+
 /* One verb for one process. They wait in a queue of the process: one at a time. */
 typedef struct Command {
         CommandVerb verb;
+        CommandCause cause;
         Operation *operation; /* weak: answered by command_finish(); NULL: nobody waits */
+        char *why;            /* of a cause with figures of its own; NULL: the cause tells all */
         bool begun;
         bool launching; /* what is being launched is its doing */
         bool asked;     /* the next one says by whom */
         uid_t uid;
         bool fresh; /* made the process: if it cannot be launched there is none */
         bool had_effect;
+        bool drain;        /* what is stopped may first do what it has begun */
+        bool soft;         /* as ManagerCall has it */
+        bool let_go;       /* it need not wait for what the app depends on */
+        bool ordered;      /* a stop that comes after those that depend on it */
+        bool waits;        /* it has begun, and does so */
+        GPtrArray *joined; /* further operations that a reload answers, weak as the first; NULL: none */
+        struct Rolling *rolling; /* the reload of the whole app that this is a part of; NULL: none */
 
         /* A new configuration to be taken at the launch; NULL: none. */
         AppConfig *config;
         Environment *caller_env;
         ProcessPlan plan;
 } Command;
+
+/* A start that waits: see awaiting.h. */
+typedef struct Await {
+        bool waits;
+        bool counted;     /* for others */
+        bool due;         /* something has changed that it may wait for */
+        bool asked;       /* what rests has been started for it */
+        bool wants_place; /* there is nothing more that it waits for */
+        bool has_place;   /* of start_parallel */
+        char *failure;    /* of what it waits for; NULL: none */
+} Await;
 
 /* What a launch is of. */
 typedef enum LaunchPhase {
@@ -52,21 +84,46 @@ typedef enum LaunchPhase {
         _LAUNCH_PHASE_MAX,
 } LaunchPhase;
 
+/* What a handle is to the process that everybody sees. */
+typedef enum HandleRole {
+        ROLE_VISIBLE,
+        ROLE_CANDIDATE, /* it takes the place of that one when it is ready */
+        ROLE_RETIRED,   /* its place has been taken: it drains */
+} HandleRole;
+
+/* Blobs that change by themselves. */
+typedef enum VaryingBlob {
+        VARYING_HISTORY,
+        VARYING_REPORT,
+        VARYING_ROLLBACK,
+        VARYING_WORKER,
+        VARYING_CRASH,
+        _VARYING_MAX,
+} VaryingBlob;
+
+typedef struct SavedBlob {
+        StateBlob blob;   /* of length 0: none yet */
+        uint64_t version; /* of what it was made of */
+} SavedBlob;
+
 /* The blobs of a process in the state store. */
 typedef struct SavedBlobs {
         const AppConfig *of; /* the config that they were made of; NULL: none yet */
         struct SharedEnvironment *environment;
         StateBlob config, plan;
-        StateBlob history;
-        uint64_t history_version; /* that it was made of, 0: none yet */
-        StateBlob report;
-        uint64_t report_version; /* likewise */
+        SavedBlob varying[_VARYING_MAX];
 } SavedBlobs;
 
 /* The manager's side of a process: its commands, and the current start with its child and timers. */
 typedef struct ProcessHandle {
         Manager *manager; /* weak */
-        Process *process; /* weak */
+        Process *process; /* weak; another one after a reload */
+        HandleRole role;
+        Process *twin;  /* of a reload: the hidden one, owned; of the hidden one the visible; NULL: none */
+        bool cut_short; /* a candidate whose launch ended with an earlier supervisor: not its fault */
+        Rollback *rollback; /* NULL: nothing comes back */
+        uint64_t rollback_version;
+        uint64_t reloads; /* that led to it: of two of one id the one with more is visible */
         GQueue commands;  /* of Command; the head is the active one */
         sd_event_source *timer;
 
@@ -94,8 +151,12 @@ typedef struct ProcessHandle {
         uint64_t notify_generation; /* of its path, 0: none */
         Watchdog watchdog;
         sd_event_source *watchdog_timer;
+        struct HealthChecks *health;              /* NULL: nobody asks */
+        bool was_healthy;                         /* in this launch */
+        bool ended_unhealthy;                     /* it is being ended for that */
         bool given_up;                            /* it will be errored, and that is to be told */
         bool hung;                                /* it is being ended for giving no sign of life */
+        bool soft;                                /* a reload asks it by message in any case */
         bool asked_by_message;                    /* to end */
         uint64_t bad_messages;                    /* of this launch */
         uint64_t bad_lines[_CHANNEL_TROUBLE_MAX]; /* those of them that the channel itself has counted */
@@ -108,14 +169,21 @@ typedef struct ProcessHandle {
         bool main_launched;     /* this and the next are kept while post_stop runs */
         Error main_error;       /* why the launch failed */
 
-        uint64_t deadline_boottime_usec; /* of the timer, 0: not armed */
-        bool placed;                     /* in its group */
-        bool stored;                     /* what must survive us is in safe hands */
+        struct LogPumpEntry *pump;            /* what writes its logs; NULL: it does so itself */
+        ExecLog logs[EXEC_LOGS];              /* that the launched program was given */
+        struct LogFile *log_files[EXEC_LOGS]; /* those of them that are bounded; see log-files.h */
+        uint64_t deadline_boottime_usec;      /* of the timer, 0: not armed */
+        bool placed;                          /* in its group */
+        bool stored;                          /* what must survive us is in safe hands */
         FdBarrier *barrier;
         bool pidfd_kept; /* by the service manager */
         bool has_slot;
         uint32_t slot;
         SavedBlobs saved;
+
+        Await await;
+        struct ClusterWorker *worker; /* NULL: none */
+        uint64_t worker_version;      /* of what is written down of it; 0: nothing */
 
         uint64_t cpu_sample_boottime_usec;
         uint64_t cpu_sample_usec;
@@ -132,6 +200,8 @@ struct Manager {
         bool system;
         FdStore *fds;
         GArray *face_fds;                    /* of FaceFd */
+        GPtrArray *listeners;                /* of Listener */
+        GPtrArray *cluster_workers;          /* of ClusterWorker, weak */
         GPtrArray *observers;                /* of const ManagerObserver, borrowed */
         const CompatControl *compat_control; /* borrowed; NULL: there is none */
         Registry *registry;
@@ -142,6 +212,10 @@ struct Manager {
         uint64_t generation;  /* of the last start of any process */
         struct ManagerState *state;
         struct SavedLists *lists;
+        struct LogFiles *logs;
+        struct LogFlushes *flushes;
+        struct LogFollows *follows;
+        struct LogPumps *pumps;
         struct Reexec *reexec; /* being tried; NULL: no */
         Handover *handover;    /* for the new program; NULL: none */
         bool leaving;          /* the loop is about to end, and the processes stay */
@@ -156,6 +230,13 @@ struct Manager {
         struct SystemSamples *system_samples; /* figures of the machine, NULL: nobody has asked */
         GPtrArray *former_mains;              /* see main-process.c; NULL: none yet */
         GPtrArray *kill_operations;           /* of Operation, answered at the end */
+        struct CronRestarts *cron_restarts;   /* NULL: no app has declared one yet */
+        GHashTable *memory_restarts;          /* likewise; see memory-restart.c */
+        GPtrArray *core_lookups;              /* NULL: none yet; see crash-core.c */
+        struct WatchRestarts *watch_restarts; /* likewise */
+        struct Awaiting *awaiting;            /* NULL: nothing was started yet */
+        sd_event_source *stop_order_source;   /* NULL: no stop has waited yet */
+        bool stops_wait;                      /* for others, while the supervisor ends */
 };
 
 /* manager.c */
@@ -165,6 +246,11 @@ void manager_become_user(const Manager *manager, const UserInfo *user);
 void manager_become_self(const Manager *manager);
 void manager_notify_changes(Manager *manager, Process *process);
 void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually);
+/* A new id of 32 hexadecimal digits. Negative errno: no random numbers are to be had. */
+int manager_make_id(char ret_id[static 33]);
+/* Whether it holds for the handle of any process, those that are not seen included. */
+typedef bool (*HandlePredicate)(const ProcessHandle *handle, const void *what);
+bool manager_any_handle(const Manager *manager, HandlePredicate predicate, const void *what);
 /* Register a process for an app that was checked; its observers have heard of it. */
 int manager_add_process(
                 Manager *manager,
@@ -175,6 +261,15 @@ int manager_add_process(
                 Process **ret,
                 Error *error);
 void manager_remove_process_and_invalidate(Manager *manager, Process *process);
+/* It may have another name than before: those of both are as many as they are now. */
+void manager_tell_new_name(Manager *manager, const Process *process, const char *before);
+/* As process_configure(), for one that may get another name by it. */
+void manager_configure(
+                Manager *manager,
+                Process *process,
+                AppConfig *config,
+                Environment *caller_env,
+                ProcessPlan *plan);
 
 /* manager-instances.c: an app has got or lost a process. Told at once, or, where there are many of it, soon;
  * the second: all of it now. */
@@ -216,7 +311,22 @@ int manager_submit(
                 Operation **ret,
                 Error *error);
 
+/* The same for one process that nobody has asked for. What a restart needs is looked at first: without it
+ * the process goes on as it is, and its history says why. */
+void manager_restart_by_itself_and_invalidate(Process *process, CommandCause cause);
+/* Start one that rests; what it needs is looked at first, and is the error. */
+int manager_start_by_itself_and_invalidate(Process *process, CommandCause cause, Error *error);
+
 /* each.c */
+/* What a call says: its options, those of any call and these keys, and then the processes of its target. */
+int manager_take_target(
+                const Manager *manager,
+                const ManagerCall *call,
+                unsigned keys,
+                const char *target,
+                Request *request,
+                GPtrArray **ret_processes,
+                Error *error);
 /* "process 3 'api' is stopped: why": what it is in is the reason. Returns -ECANCELED. */
 int manager_refuse_state(const Process *process, ErrorCode code, const char *why, Error *error);
 /* An operation that waits for all of them; to be sealed. */
@@ -252,6 +362,8 @@ int app_plan_make(
                 const Environment *caller_env,
                 ProcessPlan *ret,
                 Error *error);
+/* Whether what runs it knows Node's cluster. */
+bool app_plan_has_cluster(const ProcessPlan *plan);
 /* Put the id where PM2 has it in the names of files. */
 void app_plan_set_id(ProcessPlan *plan, const AppConfig *config, uint32_t id);
 
@@ -269,9 +381,9 @@ Environment *app_environment_base(Manager *manager, uid_t owner, const Environme
 Environment *app_environment_declared(const AppConfig *config);
 /* The whole but for the variables of these files, which the child alone reads. */
 Environment *app_environment_make(Manager *manager, const Process *process);
-/* The arguments of execve(2), for g_strfreev(). preload: what Node loads before the script; NULL: nothing.
- */
-char **app_argv_make(const Process *process, const char *preload);
+/* The arguments of execve(2), for g_strfreev(). preloads: what Node loads before the script; NULL among
+ * them: nothing. */
+char **app_argv_make(const Process *process, char *const *preloads, size_t n_preloads);
 
 /* credentials.c */
 /* The folder that the credentials of a process are copied to. */
@@ -285,12 +397,33 @@ Command *command_new(CommandVerb verb, Operation *operation);
 void command_set_config(Command *command, AppConfig *config, Environment *caller_env, ProcessPlan *plan);
 /* A command that an earlier supervisor was at: nobody waits for its answer. */
 void command_resume(ProcessHandle *handle, CommandVerb verb);
+/* The same of a reload whose candidate is there. */
+void command_resume_reload(ProcessHandle *handle);
 /* Begin the resumed command of a process at rest. */
 void command_restart_resumed_and_invalidate(ProcessHandle *handle);
 /* Queue a command; Stop and Delete pre-empt starts that are not done. The process may be gone after it. */
 void command_submit_and_invalidate(ProcessHandle *handle, Command *command);
 Command *command_active(const ProcessHandle *handle);
-/* It is for a process that is being removed. */
+/* It ends with a process that rests or is gone. */
+bool command_is_stop(const Command *command);
+/* One of those that wait is. */
+bool command_has_stop(const ProcessHandle *handle);
+/* Whether something is under way that a restart would meet. */
+bool command_is_under_way(const ProcessHandle *handle);
+/* The same, unless it leaves the process to the restart policy: a reload does. */
+Command *command_deciding(const ProcessHandle *handle);
+/* The reload that is active, if any, is done, or has failed (the error is taken over). */
+void command_end_reload_and_invalidate(ProcessHandle *handle, Error *error);
+/* One more operation that a reload which waits or is under way answers; false: there is none. */
+bool command_join_reload(ProcessHandle *handle, Operation *operation);
+/* Fail a reload that has not begun. */
+void command_fail_waiting_reload(ProcessHandle *handle, const char *why);
+/* A stop or delete that waited does so no more. */
+void command_go_on_and_invalidate(ProcessHandle *handle);
+/* Look whether the next command can begin now. */
+void command_begin_next_and_invalidate(ProcessHandle *handle);
+/* "restarted by command": why the process is launched. */
+const char *command_reason(const Command *command);
 /* The command that launched it, if one did, has failed; the process goes its own way. */
 void command_fail_launching(ProcessHandle *handle, Error *error);
 void command_fail_gone(ProcessHandle *handle, Command *command);
@@ -321,6 +454,30 @@ char **hook_argv_make(const ProcessHandle *handle);
 Environment *hook_environment_make(const ProcessHandle *handle, Environment *environment);
 HookResult hook_take_result(ProcessHandle *handle);
 
+/* reload.c */
+/* Whether it can be replaced by one of this config while it serves: what it listens on is ours. */
+bool reload_is_possible(const Process *process, const AppConfig *config);
+/* Whether as many of its app as may be are being replaced already, or it is itself. */
+bool reload_must_wait(const ProcessHandle *handle);
+/* Launch the one that takes its place. */
+void reload_begin_and_invalidate(ProcessHandle *handle, Command *command);
+/* A step of a hidden one is done: see whether the places change, or it has ended. */
+void reload_settle_hidden_and_invalidate(ProcessHandle *hidden);
+/* The hidden one of a process that is stopped: it ends too. */
+void reload_stop_twin(ProcessHandle *handle);
+/* Whether what takes its place is on its way: so it is not restarted. */
+bool reload_has_candidate(const ProcessHandle *handle);
+/* Whether the reload that a candidate is of goes on: a stop ends it. */
+bool reload_is_wanted(const ProcessHandle *hidden);
+/* Whether its pid file is that of the one that is seen, and tells of that one. */
+bool reload_shares_pid_file(const ProcessHandle *handle);
+/* The process that everybody sees. */
+Process *reload_visible(const ProcessHandle *handle);
+/* The hidden one of a record, beside the one that is seen; and what was cut short with both adopted. */
+Process *reload_make_hidden(Process *visible, HandleRole role);
+void reload_resume_and_invalidate(Process *visible);
+void reload_free_twin(ProcessHandle *handle);
+
 /* lifecycle.c */
 ProcessHandle *process_handle_new(Manager *manager, Process *process);
 void process_handle_free(ProcessHandle *handle);
@@ -350,7 +507,11 @@ void launch_end_child(ProcessHandle *handle);
 void lifecycle_on_stored(ProcessHandle *handle);
 void lifecycle_on_placed(ProcessHandle *handle, int result);
 void lifecycle_on_report(ProcessHandle *handle);
+/* A restart that is waited with comes now. */
+void lifecycle_restart_waiting(ProcessHandle *handle);
 /* It asks for more time, from now on, for what it is at. */
 void lifecycle_extend_timeout(ProcessHandle *handle, uint64_t usec);
 void lifecycle_on_main_exit(ProcessHandle *handle, int code, int status);
+/* Its channel has ended. */
+void lifecycle_on_channel_closed(ProcessHandle *handle);
 void lifecycle_on_group_empty(ProcessHandle *handle);

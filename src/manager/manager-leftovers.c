@@ -18,20 +18,19 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+static bool has_group(const ProcessHandle *handle, const void *what) {
+        const Leftover *leftover = what;
+        const IsolationGroup *group = handle->group;
+        const char *path = group ? isolation_group_path(group) : "";
+
+        /* A scope that is being made has no path yet. */
+        return path[0] ? strcmp(path, leftover->path) == 0
+                       : group && leftover->unit[0] &&
+                                               strcmp(isolation_group_unit(group), leftover->unit) == 0;
+}
+
 static bool is_known(const Manager *manager, const Leftover *leftover) {
-        for (size_t i = 0; i < registry_count(manager->registry); i++) {
-                const ProcessHandle *handle = registry_at(manager->registry, i)->handle;
-                const IsolationGroup *group = handle->group;
-                const char *path = group ? isolation_group_path(group) : "";
-                /* A scope that is being made has no path yet. */
-                if (path[0] ? strcmp(path, leftover->path) == 0
-                            : group && leftover->unit[0] &&
-                                                    strcmp(isolation_group_unit(group), leftover->unit) ==
-                                                                    0) {
-                        return true;
-                }
-        }
-        return false;
+        return manager_any_handle(manager, has_group, leftover);
 }
 
 static void set_text(AppConfig *config, const char *name, const char *text) {

@@ -3,7 +3,12 @@
 /* What changes while a process runs: its limits and all else that needs no new start, and whether it stands
  * still. */
 
+#include "basic/log.h"
 #include "core/target.h"
+#include "manager/awaiting.h"
+#include "manager/cron-restart.h"
+#include "manager/depends-check.h"
+#include "manager/log-files.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/notify.h"
@@ -76,6 +81,7 @@ static int check_configs(
                 GPtrArray *configs,
                 Error *error) {
         int r = check_attributes(request, error);
+        g_autoptr(DependsCheck) check = depends_check_new(manager);
 
         for (guint i = 0; r >= 0 && i < processes->len; i++) {
                 const Process *process = processes->pdata[i];
@@ -88,11 +94,20 @@ static int check_configs(
                 if (r >= 0) {
                         r = limits_check(manager, config, error);
                 }
+                if (r >= 0) {
+                        r = cron_restart_check(config, error);
+                }
+                depends_check_leave_out(check, process);
+                depends_check_add(check, process->owner, config);
+        }
+        for (guint i = 0; r >= 0 && i < processes->len; i++) {
+                const Process *process = processes->pdata[i];
+                r = depends_check(check, process->owner, configs->pdata[i], false, error);
         }
         return r;
 }
 
-/* A restart that waits was made of the config as it was. */
+/* A restart that waits was made of the config as it was, and so was what a reload launches. */
 static void change_waiting_commands(const ProcessHandle *handle, const Request *request) {
         for (const GList *item = handle->commands.head; item; item = item->next) {
                 Command *command = item->data;
@@ -103,17 +118,31 @@ static void change_waiting_commands(const ProcessHandle *handle, const Request *
                         command->config = config;
                 }
         }
+        if (reload_has_candidate(handle)) {
+                g_autoptr(AppConfig) config = app_config_copy(handle->twin->config);
+                (void) set_attributes(config, request, NULL);
+                process_set_config(handle->twin, config);
+        }
 }
 
 /* The limits of one process on their way. */
 typedef struct LimitChange {
-        Operation *operation;
+        Operation *operation; /* NULL: nobody waits for this one */
         uint32_t id;
 } LimitChange;
 
 static void finish_limits(Operation *operation, uint32_t id, int result) {
         g_auto(Error) error = { 0 };
 
+        if (!operation) {
+                if (result < 0 && result != -ESRCH) {
+                        (void) log_warning_errno(
+                                        result,
+                                        "process %" PRIu32 ": the limits of what takes its place: %m",
+                                        id);
+                }
+                return;
+        }
         if (result < 0 && result != -ESRCH) { /* what has ended gets them at its next start */
                 (void) error_set(
                                 &error,
@@ -137,7 +166,7 @@ static void set_limits(ProcessHandle *handle, const IsolationLimits *before, Ope
         uint32_t id = handle->process->id;
 
         if (!handle->group || memcmp(&limits, before, sizeof(limits)) == 0) {
-                operation_finish(operation, id, NULL);
+                finish_limits(operation, id, 0);
                 return;
         }
         LimitChange *change = g_new(LimitChange, 1);
@@ -171,10 +200,7 @@ int manager_set_properties(
         g_autoptr(GPtrArray) processes = NULL;
         g_autoptr(GPtrArray) configs = g_ptr_array_new_with_free_func(unref_config);
 
-        int r = request_parse(&request, call->options, REQUEST_ATTRIBUTES, error);
-        if (r >= 0) {
-                r = target_resolve(manager->registry, &call->caller, target, &processes, error);
-        }
+        int r = manager_take_target(manager, call, REQUEST_ATTRIBUTES, target, &request, &processes, error);
         if (r >= 0) {
                 r = check_configs(manager, processes, &request, configs, error);
         }
@@ -187,10 +213,17 @@ int manager_set_properties(
         }
         for (guint i = 0; i < processes->len; i++) {
                 Process *process = processes->pdata[i];
+                const Process *twin = process->handle->twin;
                 IsolationLimits before = limits_of(process->config);
+                IsolationLimits of_twin = limits_of(twin ? twin->config : process->config);
                 process_set_config(process, configs->pdata[i]);
+                log_files_review(process->handle);
+                awaiting_reconsider(process->handle);
                 change_waiting_commands(process->handle, &request);
                 manager_remember_verb(process, call, "set");
+                if (twin) {
+                        set_limits(twin->handle, &of_twin, NULL);
+                }
                 set_limits(process->handle, &before, operation);
         }
         operation_seal_and_invalidate(operation, &request);

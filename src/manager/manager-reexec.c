@@ -8,6 +8,9 @@
 #include "basic/fd-util.h"
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "manager/cluster-worker.h"
+#include "manager/listeners.h"
+#include "manager/log-pumps.h"
 #include "manager/main-process.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
@@ -51,10 +54,17 @@ Handover *manager_reexec_hand_over(Manager *manager) {
 
         manager_state_add_fds(manager->state, handover);
         face_fds_hand_over(manager, handover);
+        listeners_hand_over(manager, handover);
+        cluster_hand_over(manager, handover);
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
-                manager_state_add_fds_of(registry_at(manager->registry, i)->handle, handover);
+                ProcessHandle *handle = registry_at(manager->registry, i)->handle;
+                manager_state_add_fds_of(handle, handover);
+                if (handle->twin) {
+                        manager_state_add_fds_of(handle->twin->handle, handover);
+                }
         }
         main_process_leave_former(manager, handover);
+        log_pumps_hand_over(manager, handover);
         return handover;
 }
 

@@ -71,8 +71,10 @@ static int check_more(
         ret->missing = count;
         int r = start_check_room(manager, count, error);
 
-        return r < 0 ? r
-                     : app_plan_make(manager, model->owner, ret->config, ret->caller_env, &ret->plan, error);
+        if (r >= 0) {
+                r = app_plan_make(manager, model->owner, ret->config, ret->caller_env, &ret->plan, error);
+        }
+        return r < 0 ? r : checked_app_prepare(manager, model->owner, ret, error);
 }
 
 static int add_more(

@@ -3,9 +3,11 @@
 /* The end of the supervisor: everything is stopped in order, who asked is answered, then the loop ends. */
 
 #include "basic/log.h"
+#include "manager/cluster-worker.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
 #include "manager/observers.h"
+#include "manager/stop-order.h"
 
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ int shutdown_refuse(const Manager *manager, Error *error) {
 static bool any_alive(const Manager *manager) {
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
                 const Process *process = registry_at(manager->registry, i);
-                if (process_state_is_alive(process->state)) {
+                if (process_state_is_alive(process->state) || process->handle->twin) {
                         return true;
                 }
         }
@@ -35,8 +37,13 @@ static void leave(Manager *manager) {
         observers_tell_restarting(manager);
         manager_state_hand_over(manager);
         isolation_leave(manager->isolation);
+        cluster_save(manager);
         manager->detached = true;
-        manager->handover = manager->reexec ? manager_reexec_hand_over(manager) : NULL;
+        if (manager->reexec) {
+                manager->handover = manager_reexec_hand_over(manager);
+        } else {
+                cluster_hand_over(manager, NULL);
+        }
 }
 
 static int on_exit_source(sd_event_source *source, void *userdata) {
@@ -58,6 +65,7 @@ static void end_loop(Manager *manager) {
 
 void shutdown_check(Manager *manager) {
         if (!manager->shutting_down || manager->exit_source || any_alive(manager)) {
+                stop_order_on_rest(manager);
                 return;
         }
         observers_tell_killed(manager, manager->exit_reason);
@@ -69,14 +77,6 @@ void shutdown_check(Manager *manager) {
         end_loop(manager);
 }
 
-static void stop_process(Process *process) {
-        command_cancel_starts(process->handle, ERROR_SHUTTING_DOWN, "the supervisor is ending");
-        if (process_state_is_alive(process->state) || process->state == PROCESS_WAITING_RESTART) {
-                process_take_reason(process, g_strdup("stopped with the supervisor"));
-                lifecycle_input_and_invalidate(process->handle, INPUT_STOP);
-        }
-}
-
 void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         if (manager->shutting_down) {
                 return;
@@ -86,12 +86,7 @@ void manager_shut_down(Manager *manager, const char *reason, int exit_code) {
         manager->exit_code = exit_code;
         manager->exit_reason = reason;
         observers_tell_shutting_down(manager);
-        /* A pending Delete may remove its process: go by what is there, from the end. */
-        for (size_t i = registry_count(manager->registry); i > 0; i--) {
-                if (i <= registry_count(manager->registry)) {
-                        stop_process(registry_at(manager->registry, i - 1));
-                }
-        }
+        stop_order_end(manager);
         shutdown_check(manager);
 }
 

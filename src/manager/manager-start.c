@@ -7,6 +7,8 @@
 #include "core/file-names.h"
 #include "core/instances.h"
 #include "core/target.h"
+#include "manager/depends-check.h"
+#include "manager/listeners.h"
 #include "manager/manager-state.h"
 #include "manager/start-internal.h"
 #include "platform/host-figures.h"
@@ -71,6 +73,19 @@ GPtrArray *processes_of_app(const Manager *manager, uid_t owner, const char *nam
         return found;
 }
 
+/* PM2's rule (7.0.4): several of a Node program are a cluster where it is not said what they are. What has
+ * sockets of ours shares those. */
+static int choose_exec_mode(CheckedApp *app, Error *error) {
+        const AppConfig *config = app->config;
+        g_autoptr(Value) cluster = value_new_string("cluster");
+
+        if (app_config_is_given(config, "exec_mode") || !app_config_is_given(config, "instances") ||
+            config->listen[0] || !app_plan_has_cluster(&app->plan)) {
+                return 0;
+        }
+        return app_config_set_by_name(app->config, "exec_mode", cluster, error);
+}
+
 int checked_app_check(Manager *manager, uid_t owner, CheckedApp *app, Error *error) {
         int r = checked_app_name(app, error);
         if (r >= 0) {
@@ -78,6 +93,9 @@ int checked_app_check(Manager *manager, uid_t owner, CheckedApp *app, Error *err
         }
         if (r >= 0) {
                 r = app_plan_make(manager, owner, app->config, app->caller_env, &app->plan, error);
+        }
+        if (r >= 0) {
+                r = choose_exec_mode(app, error);
         }
         if (r >= 0) {
                 app->existing = processes_of_app(manager, owner, app->config->name);
@@ -119,6 +137,7 @@ static void plan_copy(const ProcessPlan *plan, ProcessPlan *ret) {
                 .cwd = g_strdup(plan->cwd),
                 .out_log_path = g_strdup(plan->out_log_path),
                 .error_log_path = g_strdup(plan->error_log_path),
+                .log_path = g_strdup(plan->log_path),
                 .pid_path = g_strdup(plan->pid_path),
                 .version = g_strdup(plan->version),
         };
@@ -132,6 +151,20 @@ static AppConfig *config_for(const CheckedApp *app, const Process *process) {
 
         return kept && parse_int64(kept, &value) >= 0 ? instances_with_increment(app->config, value)
                                                       : app_config_ref(app->config);
+}
+
+int checked_app_prepare(Manager *manager, uid_t owner, const CheckedApp *app, Error *error) {
+        bool alive = false;
+
+        for (guint i = 0; app->existing && i < app->existing->len; i++) {
+                const Process *process = app->existing->pdata[i];
+                alive = alive || process_state_is_alive(process->state);
+        }
+        int r = listeners_prepare(manager, owner, app->config, NULL, alive, error);
+        if (r < 0) {
+                listeners_review(manager, owner, app->config->name);
+        }
+        return r;
 }
 
 void checked_app_submit(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation) {
@@ -151,8 +184,10 @@ void checked_app_submit(const CheckedApp *app, CommandVerb verb, bool update_env
 void checked_app_delete_surplus(const CheckedApp *app, Operation *operation) {
         for (guint i = 0; i < app->surplus->len; i++) {
                 Process *process = app->surplus->pdata[i];
+                Command *command = command_new(COMMAND_DELETE, operation);
+                command->drain = true;
                 operation_expect_removal(operation);
-                command_submit_and_invalidate(process->handle, command_new(COMMAND_DELETE, operation));
+                command_submit_and_invalidate(process->handle, command);
         }
 }
 
@@ -207,6 +242,7 @@ int checked_app_register(
                 int r = register_one(manager, owner, app, &process, error);
                 if (r < 0) {
                         remove_all(manager, added);
+                        listeners_review(manager, owner, app->config->name);
                         return r;
                 }
                 g_ptr_array_add(added, process);
@@ -234,7 +270,7 @@ int checked_app_register(
 bool process_is_running(const Process *process) {
         return process->state == PROCESS_PLACING || process->state == PROCESS_EXECUTING ||
                process->state == PROCESS_PREPARING || process->state == PROCESS_STARTING ||
-               process->state == PROCESS_ONLINE;
+               process->state == PROCESS_AWAITING || process->state == PROCESS_ONLINE;
 }
 
 static const Process *first_running(const GPtrArray *processes) {
@@ -257,6 +293,17 @@ static int refuse_running(const Process *process, Error *error) {
                         process_state_to_status(process->state));
 }
 
+static int check_dependencies(
+                const Manager *manager, uid_t owner, const CheckedApp *app, bool start, Error *error) {
+        g_autoptr(DependsCheck) check = depends_check_new(manager);
+
+        for (guint i = 0; i < app->existing->len; i++) {
+                depends_check_leave_out(check, app->existing->pdata[i]);
+        }
+        depends_check_add(check, owner, app->config);
+        return depends_check(check, owner, app->config, start, error);
+}
+
 static int start_declared(
                 Manager *manager,
                 const ManagerCall *call,
@@ -277,6 +324,9 @@ static int start_declared(
         if (r >= 0) {
                 r = checked_app_check(manager, call->caller.uid, &app, error);
         }
+        if (r >= 0) {
+                r = check_dependencies(manager, call->caller.uid, &app, request->start, error);
+        }
         if (r < 0) {
                 return r;
         }
@@ -286,6 +336,11 @@ static int start_declared(
         }
         checked_app_count(&app, request->force);
         r = start_check_room(manager, app.missing, error);
+        bool start = request->start && app.config->autostart;
+        bool starts_existing = app.existing->len > 0 && !request->force && request->start;
+        if (r >= 0 && (starts_existing || (start && app.missing > 0))) {
+                r = checked_app_prepare(manager, call->caller.uid, &app, error);
+        }
         if (r < 0) {
                 return r;
         }
@@ -293,11 +348,10 @@ static int start_declared(
         operation_set_caller(operation, call->caller.uid);
         if (app.existing->len > 0 && !request->force && !request->start) {
                 checked_app_reconfigure(manager, &app, operation);
-        } else if (app.existing->len > 0 && !request->force) {
+        } else if (starts_existing) {
                 checked_app_submit(&app, COMMAND_START, true, operation);
         }
         checked_app_delete_surplus(&app, operation);
-        bool start = request->start && app.config->autostart;
         r = checked_app_register(manager, call->caller.uid, &app, start, request->wait, operation, error);
         if (r < 0) {
                 operation_forget(operation);

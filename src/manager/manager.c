@@ -8,11 +8,22 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 #include "core/start-backoff.h"
+#include "manager/awaiting.h"
+#include "manager/crash-core.h"
+#include "manager/cron-restart.h"
+#include "manager/health-checks.h"
+#include "manager/listeners.h"
+#include "manager/log-files.h"
+#include "manager/log-follow.h"
+#include "manager/log-pumps.h"
 #include "manager/main-process.h"
 #include "manager/manager-internal.h"
 #include "manager/manager-state.h"
+#include "manager/memory-restart.h"
 #include "manager/notify.h"
 #include "manager/observers.h"
+#include "manager/stop-order.h"
+#include "manager/watch-restart.h"
 #include "platform/cgroup.h"
 
 #include <inttypes.h>
@@ -25,11 +36,23 @@
 
 const char *process_event_to_name(ProcessEventKind kind) {
         static const char *const names[_PROCESS_EVENT_MAX] = {
-                [EVENT_START] = "start",       [EVENT_ONLINE] = "online",
-                [EVENT_EXIT] = "exit",         [EVENT_STOP] = "stop",
-                [EVENT_RESTART] = "restart",   [EVENT_DELETE] = "delete",
-                [EVENT_OOM] = "oom",           [EVENT_READY_TIMEOUT] = "ready-timeout",
-                [EVENT_WATCHDOG] = "watchdog", [EVENT_OVERLIMIT] = "restart overlimit",
+                [EVENT_START] = "start",
+                [EVENT_ONLINE] = "online",
+                [EVENT_EXIT] = "exit",
+                [EVENT_STOP] = "stop",
+                [EVENT_RESTART] = "restart",
+                [EVENT_DELETE] = "delete",
+                [EVENT_OOM] = "oom",
+                [EVENT_READY_TIMEOUT] = "ready-timeout",
+                [EVENT_WATCHDOG] = "watchdog",
+                [EVENT_OVERLIMIT] = "restart overlimit",
+                [EVENT_RELOAD] = "reload",
+                [EVENT_ROLLBACK] = "rollback",
+                [EVENT_MEMORY] = "memory",
+                [EVENT_CRASH] = "crash",
+                [EVENT_CORE] = "core",
+                [EVENT_HEALTHY] = "healthy",
+                [EVENT_UNHEALTHY] = "unhealthy",
         };
         return names[kind];
 }
@@ -124,7 +147,13 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret) {
         manager->users = g_hash_table_new_full(NULL, NULL, NULL, free_user);
         manager->kill_operations = g_ptr_array_new();
         manager->observers = g_ptr_array_new();
+        manager->cluster_workers = g_ptr_array_new();
+        manager->listeners = g_ptr_array_new_with_free_func(listeners_free_one);
         saved_lists_init(manager);
+        log_files_init(manager);
+        log_flushes_init(manager);
+        log_follows_init(manager);
+        log_pumps_init(manager);
         /* Names of scopes must not meet those that an earlier supervisor left. */
         manager->generation = now_realtime_usec() / USEC_PER_MSEC;
         raise_fd_limit(manager);
@@ -157,9 +186,21 @@ void manager_free(Manager *manager) {
                 return;
         }
         saved_lists_free(manager);
+        log_follows_free(manager);
+        log_files_free(manager);
+        log_flushes_free(manager);
         for (size_t i = 0; manager->registry && i < registry_count(manager->registry); i++) {
-                process_handle_free(registry_at(manager->registry, i)->handle);
+                ProcessHandle *handle = registry_at(manager->registry, i)->handle;
+                reload_free_twin(handle);
+                process_handle_free(handle);
         }
+        awaiting_free(manager);
+        stop_order_free(manager);
+        log_pumps_free(manager);
+        cron_restart_free(manager);
+        memory_restart_free(manager);
+        crash_core_free(manager);
+        watch_restart_free(manager);
         main_process_free_former(manager);
         notify_end();
         registry_free(manager->registry);
@@ -167,6 +208,7 @@ void manager_free(Manager *manager) {
         manager_reexec_free(manager);
         manager_system_free(manager);
         handover_free(manager->handover);
+        listeners_free(manager);
         if (manager->state) {
                 manager_state_free(manager->state, manager->detached || !manager->shutting_down);
         }
@@ -175,6 +217,7 @@ void manager_free(Manager *manager) {
         g_hash_table_unref(manager->users);
         g_ptr_array_unref(manager->kill_operations);
         g_ptr_array_unref(manager->observers);
+        g_ptr_array_unref(manager->cluster_workers);
         (void) sd_event_source_disable_unref(manager->exit_source);
         (void) sd_event_source_disable_unref(manager->trim_source);
         (void) sd_event_source_disable_unref(manager->instances_source);
@@ -244,17 +287,73 @@ Environment *manager_environment_of(Manager *manager, const Process *process) {
         return app_environment_make(manager, process);
 }
 
+/* Nobody hears of those of a reload that are not seen. */
+static bool is_visible(const Process *process) {
+        return !process->handle || process->handle->role == ROLE_VISIBLE;
+}
+
 void manager_notify_changes(Manager *manager, Process *process) {
+        if (process->handle && process->changes & (CHANGE_CONFIG | CHANGE_FROZEN)) {
+                health_checks_sync(process->handle);
+        }
         unsigned changes = process_take_changes(process);
 
-        if (changes) {
+        if (changes && is_visible(process)) {
+                cron_restart_sync(process);
+                memory_restart_sync(process);
+                watch_restart_sync(process);
+                changes |= process_take_changes(process);
                 observers_tell_changed(manager, process, changes);
         }
 }
 
 void manager_emit(Manager *manager, Process *process, ProcessEventKind kind, bool manually) {
         manager_notify_changes(manager, process);
-        observers_tell_event(manager, process, kind, manually);
+        if (is_visible(process)) {
+                observers_tell_event(manager, process, kind, manually);
+        }
+}
+
+bool manager_any_handle(const Manager *manager, HandlePredicate predicate, const void *what) {
+        for (size_t i = 0; i < registry_count(manager->registry); i++) {
+                const ProcessHandle *handle = registry_at(manager->registry, i)->handle;
+                if (predicate(handle, what) || (handle->twin && predicate(handle->twin->handle, what))) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+void manager_configure(
+                Manager *manager,
+                Process *process,
+                AppConfig *config,
+                Environment *caller_env,
+                ProcessPlan *plan) {
+        g_autofree char *name = g_strdup(process->config->name);
+
+        process_configure(process, config, caller_env, plan);
+        manager_tell_new_name(manager, process, name);
+}
+
+void manager_tell_new_name(Manager *manager, const Process *process, const char *before) {
+        if (strcmp(before, process->config->name) != 0) {
+                instances_touch(manager, process->owner, before);
+                instances_touch(manager, process->owner, process->config->name);
+                listeners_review(manager, process->owner, before);
+                awaiting_touch_all(manager);
+        }
+        listeners_review(manager, process->owner, process->config->name);
+}
+
+int manager_make_id(char ret_id[static 33]) {
+        sd_id128_t random;
+        int r = sd_id128_randomize(&random);
+
+        if (r >= 0) {
+                (void) sd_id128_to_string(random, ret_id);
+        }
+        return r;
 }
 
 int manager_add_process(
@@ -266,13 +365,11 @@ int manager_add_process(
                 Process **ret,
                 Error *error) {
         char unique_id[SD_ID128_STRING_MAX];
-        sd_id128_t random;
         Process *process;
 
-        if (sd_id128_randomize(&random) < 0) {
+        if (manager_make_id(unique_id) < 0) {
                 return error_set(error, ERROR_SPAWN_FAILED, "no random numbers are to be had");
         }
-        (void) sd_id128_to_string(random, unique_id);
         int r =
                         registry_add(manager->registry,
                                      config->name,
@@ -321,6 +418,8 @@ static void trim_later(Manager *manager) {
 
 void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         observers_tell_removed(manager, process);
+        log_follow_forget(manager, process);
+        awaiting_touch(process);
         Command *command;
         while ((command = g_queue_peek_head(&process->handle->commands))) {
                 command_fail_gone(process->handle, command);
@@ -328,9 +427,14 @@ void manager_remove_process_and_invalidate(Manager *manager, Process *process) {
         uid_t owner = process->owner;
         g_autofree char *name = g_strdup(process->config->name);
         manager_state_forget(process->handle);
+        reload_free_twin(process->handle);
+        cron_restart_forget(manager, process);
+        memory_restart_forget(manager, process);
+        watch_restart_forget(manager, process);
         process_handle_free(process->handle);
         registry_remove_and_free(manager->registry, process);
         instances_touch(manager, owner, name);
+        listeners_review(manager, owner, name);
         if (registry_count(manager->registry) == 0) {
                 trim_later(manager);
         }
@@ -346,15 +450,18 @@ int manager_find_id(Manager *manager, const Caller *caller, uint32_t id, Process
         return 0;
 }
 
+static bool has_pid(const ProcessHandle *handle, pid_t pid) {
+        const ProcessHandle *hidden = handle->twin ? handle->twin->handle : NULL;
+
+        return (handle->group && isolation_group_has_pid(handle->group, pid)) ||
+               (hidden && hidden->group && isolation_group_has_pid(hidden->group, pid));
+}
+
 int manager_find_pid(Manager *manager, const Caller *caller, pid_t pid, Process **ret, Error *error) {
         for (size_t pass = 0; pass < 2; pass++) {
                 for (size_t i = 0; pid > 0 && i < registry_count(manager->registry); i++) {
                         Process *process = registry_at(manager->registry, i);
-                        bool found = pass == 0 ? process->pid == pid
-                                               : process->handle->group &&
-                                                                     isolation_group_has_pid(
-                                                                                     process->handle->group,
-                                                                                     pid);
+                        bool found = pass == 0 ? process->pid == pid : has_pid(process->handle, pid);
                         if (found && caller_may_control(caller, process->owner)) {
                                 *ret = process;
                                 return 0;

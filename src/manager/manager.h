@@ -27,10 +27,33 @@ typedef enum ProcessEventKind {
         EVENT_READY_TIMEOUT,
         EVENT_WATCHDOG,  /* no sign of life in time */
         EVENT_OVERLIMIT, /* given up after max_restarts unstable exits in a row: it is errored */
+        EVENT_RELOAD,    /* another has taken its place, and the one before is gone */
+        EVENT_ROLLBACK,  /* that one has ended too soon: the configuration before it is back */
+        EVENT_MEMORY,    /* it has more than max_memory_restart, and will be restarted */
+        EVENT_CRASH,     /* what is known of the exit before it, which nobody wanted: Process.crash */
+        EVENT_CORE,      /* its core has been stored */
+        EVENT_HEALTHY,   /* its probes succeed: at first, or again */
+        EVENT_UNHEALTHY, /* so many of them in a row failed */
         _PROCESS_EVENT_MAX,
 } ProcessEventKind;
 
 const char *process_event_to_name(ProcessEventKind kind);
+
+/* A stream of a process, and lines of a log file that it writes to; see log-follow.h. */
+typedef struct LogSource {
+        Process *process;
+        bool error; /* its standard error */
+} LogSource;
+
+typedef struct LogLines {
+        const LogSource *sources; /* by increasing id: several may write to one file */
+        size_t n_sources;
+        uint64_t at_realtime_usec; /* when it was read; 0: it was there before */
+        const char *bytes;         /* whole lines, with their ends; without one: see log-follow.h */
+        size_t length;
+        uint64_t lost_bytes; /* not 0: instead: so many were taken off the file unread; UINT64_MAX: unknown
+                              */
+} LogLines;
 
 /* Who wants to hear of what happens. Calls come when it has happened, in order, before the reply of the
  * command that caused it. changed: bits of ProcessChange, before any event that follows from them. */
@@ -46,6 +69,10 @@ typedef struct ManagerObserver {
                         const char *data,
                         size_t data_length,
                         bool raw);
+        /* Whether what is logged is wanted: a log is read only then. Who answers otherwise than before says
+         * so to manager_logs_are_wanted() or manager_logs_are_less_wanted(). */
+        bool (*wants_log)(void *userdata, const Process *process, bool error);
+        void (*log)(void *userdata, const LogLines *lines);
         void (*removed)(void *userdata, Process *process); /* still in the registry */
         void (*shutting_down)(void *userdata);
         void (*killed)(void *userdata, const char *reason);
@@ -117,6 +144,9 @@ const char *manager_compat_path(const Manager *manager);
 
 const Registry *manager_registry(const Manager *manager);
 const Settings *manager_settings(const Manager *manager);
+/* Its watch is paused, or goes on with the paths that it had; a start by a person does that too. Where there
+ * is none its working directory is watched. Returns whether anything has changed. */
+bool manager_set_watch(Process *process, bool on);
 /* Whether this is the system instance. */
 bool manager_is_system(const Manager *manager);
 bool manager_is_shutting_down(const Manager *manager);
@@ -141,6 +171,13 @@ typedef struct ProcessFigures {
         uint32_t tasks;
 } ProcessFigures;
 
+/* What the app of a process listens on, as an array of texts ("tcp:[::]:8080"): of a process that runs or is
+ * restarted. Freed by the caller. */
+Value *manager_listen_sockets(const Manager *manager, const Process *process);
+
+/* How many connections the process has accepted since its launch; false: nobody knows. */
+bool manager_read_accepted(const Process *process, uint64_t *ret);
+
 /* At most a quarter of a second old; zeros where nothing runs. */
 void manager_read_figures(Manager *manager, Process *process, ProcessFigures *ret);
 
@@ -154,6 +191,7 @@ typedef struct ManagerCall {
         const Value *options;
         OperationHandler handler;
         void *userdata;
+        bool soft; /* of a reload: what is replaced hears "shutdown", whatever shutdown_with_message says */
 } ManagerCall;
 
 int manager_start(
@@ -309,6 +347,16 @@ int manager_thaw(
                 const char *target,
                 Operation **ret,
                 Error *error);
+
+/* Empty the log files of each process, whether it runs or not; what is written from then on is kept. */
+int manager_flush(
+                Manager *manager,
+                const ManagerCall *call,
+                const char *target,
+                Operation **ret,
+                Error *error);
+/* Look anew at which files the caller's processes write to: one may have opened its log anew. */
+void manager_reload_logs(Manager *manager, const Caller *caller);
 
 /* Save the caller's processes, and load what was saved; path "": the default place of the caller. Names that
  * are in the list are skipped. */

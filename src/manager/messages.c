@@ -12,6 +12,7 @@
 #include "config/ipc-message.h"
 #include "config/json-text.h"
 #include "manager/actions.h"
+#include "manager/cluster-worker.h"
 #include "manager/manager-state.h"
 #include "manager/publish.h"
 #include "manager/readiness.h"
@@ -24,10 +25,14 @@
 #define BATCH_USEC       500
 #define SHUTDOWN_MESSAGE "\"shutdown\""
 #define HANDLE_ACK       "{\"cmd\":\"NODE_HANDLE_ACK\"}"
+#define BUN_PREFIX       "\x02" /* of an internal message of Bun (1.4.5) */
 
 bool messages_are_spoken(const Process *process) {
         const AppConfig *config = process->config;
 
+        if (config->exec_mode == EXEC_MODE_CLUSTER) {
+                return true;
+        }
         switch ((NotifyKind) config->notify) {
         case NOTIFY_AUTO:
                 return process->is_node || config->wait_ready || config->shutdown_with_message;
@@ -77,16 +82,24 @@ static void on_trouble(void *userdata, ChannelTrouble trouble, uint64_t count) {
 
 /* Node waits for this answer before it sends anything more, and ends itself at one that it does not wait
  * for. The handle itself is closed already. */
-static void on_internal(ProcessHandle *handle, const IpcMessage *message) {
+static void on_internal_and_invalidate(
+                ProcessHandle *handle,
+                const IpcMessage *message,
+                const char *line,
+                size_t length,
+                bool prefixed) {
         if (strcmp(message->cmd, "NODE_HANDLE") == 0) {
-                (void) channel_answer(handle->channel, HANDLE_ACK, strlen(HANDLE_ACK));
+                const char *answer = prefixed ? BUN_PREFIX HANDLE_ACK : HANDLE_ACK;
+                (void) channel_answer(handle->channel, answer, strlen(answer));
+        } else {
+                cluster_worker_take_line_and_invalidate(handle, line, length, prefixed);
         }
 }
 
 /* PM2's rule (7.0.4): what has a type and data is an event of that name, all else a process:msg. */
 static void publish(ProcessHandle *handle, const char *line, size_t length, const IpcMessage *message) {
         Manager *manager = handle->manager;
-        Process *process = handle->process;
+        Process *process = reload_visible(handle);
         const JsonSpan *data = &message->data.json;
         bool typed = message->type_text[0] && message->data.truthy;
         int r;
@@ -116,13 +129,16 @@ static void on_line(void *userdata, const char *line, size_t length) {
         ProcessHandle *handle = userdata;
         g_auto(Error) error = { 0 };
         IpcMessage message;
+        bool prefixed = line[0] == BUN_PREFIX[0];
 
+        line += prefixed;
+        length -= prefixed;
         if (ipc_message_scan(line, length, &message, &error) < 0) {
                 tell_trouble(handle, 1, error.message);
                 return;
         }
         if (message.internal) {
-                on_internal(handle, &message);
+                on_internal_and_invalidate(handle, &message, line, length, prefixed);
                 return;
         }
         if (message.node_version.json.start) {
@@ -141,7 +157,13 @@ static void on_closed(void *userdata) {
 
         g_clear_pointer(&handle->channel, channel_free);
         actions_fail_pending(handle);
+        cluster_worker_end(handle);
+        lifecycle_on_channel_closed(handle);
         manager_state_save(handle); /* nobody need keep our end */
+}
+
+static void on_room(void *userdata) {
+        cluster_worker_on_room(userdata);
 }
 
 static ChannelOptions options_of(ProcessHandle *handle) {
@@ -151,6 +173,7 @@ static ChannelOptions options_of(ProcessHandle *handle) {
                 .userdata = handle,
                 .on_line = on_line,
                 .on_closed = on_closed,
+                .on_room = on_room,
                 .on_trouble = on_trouble,
         };
 }
@@ -163,6 +186,7 @@ int messages_open(ProcessHandle *handle, int *ret_child_fd) {
         memset(handle->bad_lines, 0, sizeof(handle->bad_lines));
         handle->asked_by_message = false;
         process_forget_report(handle->process);
+        cluster_worker_free(handle); /* of the launch before */
         if (!messages_are_spoken(handle->process)) {
                 *ret_child_fd = -EBADF;
                 return 0;
@@ -185,6 +209,7 @@ int messages_open(ProcessHandle *handle, int *ret_child_fd) {
                 return r;
         }
         (void) steal_fd(&our_fd);
+        cluster_worker_begin(handle);
         manager_state_keep_channel(handle);
         *ret_child_fd = steal_fd(&child_fd);
         return 0;
@@ -194,6 +219,7 @@ void messages_adopt(ProcessHandle *handle, int fd) {
         const ChannelOptions options = options_of(handle);
 
         if (fd < 0) {
+                cluster_worker_end(handle);
                 return;
         }
         int r =
@@ -209,7 +235,10 @@ void messages_adopt(ProcessHandle *handle, int fd) {
                                 "process %" PRIu32 ": its channel cannot be gone on with: %m",
                                 handle->process->id);
                 (void) close_fd(fd);
+                cluster_worker_end(handle);
+                return;
         }
+        cluster_worker_adopt(handle);
 }
 
 void messages_hear_out(ProcessHandle *handle) {
@@ -220,6 +249,7 @@ void messages_hear_out(ProcessHandle *handle) {
 
 void messages_close(ProcessHandle *handle) {
         g_clear_pointer(&handle->channel, channel_free);
+        cluster_worker_end(handle);
         actions_fail_pending(handle);
 }
 
@@ -270,7 +300,7 @@ int messages_send(ProcessHandle *handle, const char *text, size_t length, Error 
 }
 
 bool messages_ask_to_end(ProcessHandle *handle) {
-        if (!handle->process->config->shutdown_with_message || !handle->channel ||
+        if (!handle->channel ||
             channel_send(handle->channel, SHUTDOWN_MESSAGE, strlen(SHUTDOWN_MESSAGE)) < 0) {
                 return false;
         }

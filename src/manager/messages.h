@@ -29,5 +29,5 @@ int messages_check(const ProcessHandle *handle, Error *error);
 /* Send one line of JSON to the process; NotOnline, NoChannel, LimitExceeded. */
 int messages_send(ProcessHandle *handle, const char *text, size_t length, Error *error);
 
-/* The message "shutdown" in place of the kill signal; false: it is not wanted, or cannot be sent. */
+/* The message "shutdown" in place of the kill signal; false: it cannot be sent. */
 bool messages_ask_to_end(ProcessHandle *handle);

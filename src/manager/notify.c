@@ -34,17 +34,14 @@ static char *socket_path(const ProcessHandle *handle) {
         return path;
 }
 
-static bool is_known(void *userdata, const char *name) {
-        Manager *manager = userdata;
+static bool has_path(const ProcessHandle *handle, const void *name) {
+        const char *path = handle->notify ? notify_socket_get_path(handle->notify) : NULL;
 
-        for (size_t i = 0; i < registry_count(manager->registry); i++) {
-                const ProcessHandle *handle = registry_at(manager->registry, i)->handle;
-                const char *path = handle->notify ? notify_socket_get_path(handle->notify) : NULL;
-                if (path && g_str_has_suffix(path, name)) {
-                        return true;
-                }
-        }
-        return false;
+        return path && g_str_has_suffix(path, name);
+}
+
+static bool is_known(void *userdata, const char *name) {
+        return manager_any_handle(userdata, has_path, name);
 }
 
 void notify_sweep(Manager *manager) {

@@ -54,6 +54,20 @@ void observers_tell_message(
         TELL(manager, message, observer->userdata, process, type, data, data_length, raw);
 }
 
+bool observers_want_log(const Manager *manager, const Process *process, bool error) {
+        for (guint i = 0; i < manager->observers->len; i++) {
+                const ManagerObserver *observer = manager->observers->pdata[i];
+                if (observer->wants_log && observer->wants_log(observer->userdata, process, error)) {
+                        return true;
+                }
+        }
+        return false;
+}
+
+void observers_tell_log(Manager *manager, const LogLines *lines) {
+        TELL(manager, log, observer->userdata, lines);
+}
+
 void observers_tell_removed(Manager *manager, Process *process) {
         TELL(manager, removed, observer->userdata, process);
 }

@@ -16,6 +16,8 @@ void observers_tell_message(
                 const char *data,
                 size_t data_length,
                 bool raw);
+bool observers_want_log(const Manager *manager, const Process *process, bool error);
+void observers_tell_log(Manager *manager, const LogLines *lines);
 void observers_tell_removed(Manager *manager, Process *process);
 void observers_tell_shutting_down(Manager *manager);
 void observers_tell_killed(Manager *manager, const char *reason);

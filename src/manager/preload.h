@@ -3,12 +3,20 @@
 
 #include "core/process.h"
 
-/* The file of ours that Node loads before the script of an app (attribute pmx). */
+/* The files of ours that Node loads before the script of an app (attributes pmx, reload_drain). They are
+ * those of the installed program, or in the folder that PM2D_PRELOAD_FOLDER in our environment names. */
 
-/* Names it for the process that it is meant for; it takes the variable away. */
+enum {
+        PRELOADS_MAX = 2,
+};
+
+/* A variable of each file names it for the process that it is meant for; the file takes the variable away.
+ */
 #define PRELOAD_VARIABLE "PM2D_PRELOAD"
+#define DRAIN_VARIABLE   "PM2D_DRAIN"
+extern const char *const preload_variables[PRELOADS_MAX];
 
-/* Its path, if a launch of this process loads it: the app wants it, Node runs the script, and it can speak.
- * NULL: it does not. Where the file is missing the log and StatusText say so. It is that of the installed
- * program, or what PM2D_PRELOAD_PATH says in our environment. */
-const char *preload_find(Process *process);
+/* The path of each file, in the order of the variables, if a launch of this process loads it: the app wants
+ * it, Node runs the script, and it can speak; else NULL. Where a file is missing the log and StatusText say
+ * so. The caller frees them. */
+void preload_find(Process *process, char *ret_paths[PRELOADS_MAX]);

@@ -4,12 +4,16 @@
 
 #include "manager/process-record.h"
 
+#include "core/variant-bytes.h"
+
 #include <string.h>
 
 #define CONFIG_TYPE  "a{sv}"
 #define HISTORY_TYPE "a(utiitbuayay)"
 #define REPORT_TYPE  "v"
-#define PLAN_TYPE    "(ayayaybayayayayay)"
+#define CRASH_TYPE   "v"
+#define PLAN_TYPE    "(ayayaybayayayayayay)"
+#define PLAN_TYPE_1  "(ayayaybayayayayay)" /* without the combined log */
 
 static GVariant *value_to_variant(const Value *value) {
         GVariantBuilder builder;
@@ -97,21 +101,6 @@ static Value *variant_to_value(GVariant *variant, unsigned depth) {
         return value_new_null();
 }
 
-static GBytes *variant_to_bytes(GVariant *variant) {
-        g_autoptr(GVariant) owned = g_variant_ref_sink(variant);
-
-        return g_variant_get_data_as_bytes(owned);
-}
-
-/* A copy: the bytes lie in a mapping that moves. */
-static GVariant *bytes_to_variant(const void *bytes, size_t size, const char *type) {
-        g_autoptr(GBytes) copy = g_bytes_new(bytes, size);
-        g_autoptr(GVariant) raw =
-                        g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), copy, FALSE));
-
-        return g_variant_is_normal_form(raw) ? g_steal_pointer(&raw) : NULL;
-}
-
 GBytes *record_encode_config(const AppConfig *config) {
         GVariantBuilder builder;
 
@@ -126,7 +115,7 @@ GBytes *record_encode_config(const AppConfig *config) {
 }
 
 AppConfig *record_decode_config(const void *bytes, size_t size) {
-        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, CONFIG_TYPE);
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, CONFIG_TYPE);
         g_autoptr(AppConfig) config = app_config_new();
         GVariantIter iterator;
         const char *name;
@@ -157,7 +146,7 @@ GBytes *record_encode_environment(const Environment *environment) {
 }
 
 Environment *record_decode_environment(const void *bytes, size_t size) {
-        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, "aay");
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, "aay");
 
         if (!variant) {
                 return NULL;
@@ -189,7 +178,7 @@ GBytes *record_encode_history(const History *history) {
 }
 
 bool record_decode_history(const void *bytes, size_t size, History *history) {
-        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, HISTORY_TYPE);
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, HISTORY_TYPE);
         HistoryEntry entry = { 0 };
         GVariantIter iterator;
         guint32 kind;
@@ -231,7 +220,7 @@ GBytes *record_encode_report(const SelfReport *report) {
 }
 
 bool record_decode_report(const void *bytes, size_t size, SelfReport *report) {
-        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, REPORT_TYPE);
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, REPORT_TYPE);
 
         if (!variant) {
                 return false;
@@ -242,9 +231,25 @@ bool record_decode_report(const void *bytes, size_t size, SelfReport *report) {
         return true;
 }
 
+GBytes *record_encode_crash(const Value *crash) {
+        return crash ? variant_to_bytes(g_variant_new_variant(value_to_variant(crash)))
+                     : g_bytes_new(NULL, 0);
+}
+
+Value *record_decode_crash(const void *bytes, size_t size) {
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, CRASH_TYPE);
+
+        if (!variant) {
+                return NULL;
+        }
+        g_autoptr(GVariant) inner = g_variant_get_variant(variant);
+        g_autoptr(Value) crash = variant_to_value(inner, 0);
+        return crash->kind == VALUE_MAP ? g_steal_pointer(&crash) : NULL;
+}
+
 GBytes *record_encode_plan(const Process *process) {
         return variant_to_bytes(
-                        g_variant_new("(^ay^ay^ayb^ay^ay^ay^ay^ay)",
+                        g_variant_new("(^ay^ay^ayb^ay^ay^ay^ay^ay^ay)",
                                       process->exec_path,
                                       process->interpreter,
                                       process->program,
@@ -253,18 +258,21 @@ GBytes *record_encode_plan(const Process *process) {
                                       process->out_log_path,
                                       process->error_log_path,
                                       process->pid_path,
-                                      process->version));
+                                      process->version,
+                                      process->log_path));
 }
 
 bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret) {
-        g_autoptr(GVariant) variant = bytes_to_variant(bytes, size, PLAN_TYPE);
+        g_autoptr(GVariant) variant = variant_from_bytes(bytes, size, PLAN_TYPE);
+        g_autoptr(GVariant) before = variant ? NULL : variant_from_bytes(bytes, size, PLAN_TYPE_1);
         gboolean shell_command = FALSE;
 
-        if (!variant) {
+        if (!variant && !before) {
                 return false;
         }
-        g_variant_get(variant,
-                      "(^ay^ay^ayb^ay^ay^ay^ay^ay)",
+        const GVariant *plan = variant ? variant : before;
+        g_variant_get((GVariant *) plan,
+                      variant ? "(^ay^ay^ayb^ay^ay^ay^ay^ay^ay)" : "(^ay^ay^ayb^ay^ay^ay^ay^ay)",
                       &ret->exec_path,
                       &ret->interpreter,
                       &ret->program,
@@ -273,7 +281,11 @@ bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret) {
                       &ret->out_log_path,
                       &ret->error_log_path,
                       &ret->pid_path,
-                      &ret->version);
+                      &ret->version,
+                      &ret->log_path);
+        if (before) {
+                ret->log_path = g_strdup("");
+        }
         ret->shell_command = shell_command;
         return true;
 }

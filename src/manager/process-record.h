@@ -5,6 +5,7 @@
 #include "platform/state-store.h"
 
 #include <assert.h>
+#include <systemd/sd-id128.h>
 
 typedef struct ProcessRecord ProcessRecord;
 
@@ -26,7 +27,7 @@ struct ProcessRecord {
         StateBlob config, caller_env, plan;
         char unit[256];
         char control_group[640];
-        char reason[256];
+        char reason[192];
         uint32_t phase; /* of LaunchPhase; this and the next five: see ProcessHandle */
         uint32_t ran, hook_executed, main_launched;
         uint32_t launching; /* the command under way is what launches */
@@ -41,6 +42,17 @@ struct ProcessRecord {
         uint64_t notify_generation;
         uint64_t watchdog_usec;
         uint64_t oom_kills; /* that were told, of this launch */
+        uint32_t role;      /* of HandleRole */
+        uint64_t reloads;
+        StateBlob rollback;
+        sd_id128_t launch_id; /* null: the unique id */
+        StateBlob worker;
+        uint32_t held;
+        uint32_t cause;  /* of CommandCause: of the goal */
+        uint32_t soft;   /* of the reload that takes its place */
+        uint32_t health; /* of ProcessHealth */
+        uint32_t was_healthy;
+        StateBlob crash;
 };
 static_assert(sizeof(ProcessRecord) <= STATE_SLOT_BYTES, "a record fits its slot");
 
@@ -61,5 +73,8 @@ GBytes *record_encode_history(const History *history);
 bool record_decode_history(const void *bytes, size_t size, History *history);
 GBytes *record_encode_report(const SelfReport *report);
 bool record_decode_report(const void *bytes, size_t size, SelfReport *report);
+/* Of no crash: empty. */
+GBytes *record_encode_crash(const Value *crash);
+Value *record_decode_crash(const void *bytes, size_t size);
 GBytes *record_encode_plan(const Process *process);
 bool record_decode_plan(const void *bytes, size_t size, ProcessPlan *ret);

@@ -57,7 +57,7 @@ static const char *action_of(const SavedEntry *entry, const AppConfig *config, c
         if (existing->len > 0) {
                 return "skip";
         }
-        return entry->stopped || !config->autostart ? "register" : "start";
+        return entry->status != SAVED_ONLINE || !config->autostart ? "register" : "start";
 }
 
 /* error: set if the entry itself could not be read; else it says what is wrong with it. */

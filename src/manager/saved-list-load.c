@@ -5,6 +5,7 @@
 
 #include "basic/log.h"
 #include "core/file-names.h"
+#include "manager/depends-check.h"
 #include "manager/manager-state.h"
 #include "manager/saved-lists.h"
 
@@ -116,6 +117,7 @@ static ProcessPlan bare_plan(const ListTask *task, const AppConfig *config) {
                 .cwd = g_strdup(cwd),
                 .out_log_path = g_strdup(config->out_file ? config->out_file : "/dev/null"),
                 .error_log_path = g_strdup(config->error_file ? config->error_file : "/dev/null"),
+                .log_path = g_strdup(""),
                 .pid_path = g_strdup(config->pid_file ? config->pid_file : "/dev/null"),
                 .version = g_strdup("N/A"),
         };
@@ -137,7 +139,8 @@ static void register_unusable(
                 return;
         }
         ProcessFacts facts = {
-                .state = entry->stopped ? PROCESS_STOPPED : PROCESS_ERRORED,
+                .state = entry->status == SAVED_ONLINE ? PROCESS_ERRORED : PROCESS_STOPPED,
+                .held = entry->status == SAVED_STOPPED,
                 .created_realtime_usec = process->created_realtime_usec,
                 .exit_status = EXIT_STATUS_NONE,
         };
@@ -155,6 +158,9 @@ static int register_app(ListTask *task, const SavedEntry *entry, AppConfig *conf
         Process *process;
 
         int r = app_plan_make(manager, task->owner, config, caller_env, &plan, error);
+        if (r >= 0) {
+                r = depends_check_new_app(manager, task->owner, config, error);
+        }
         if (r < 0) {
                 register_unusable(task, entry, config, caller_env, error);
                 return r;
@@ -165,11 +171,12 @@ static int register_app(ListTask *task, const SavedEntry *entry, AppConfig *conf
         }
         uint32_t id = process->id;
         operation_expect(task->operation, id);
-        if (entry->stopped || !config->autostart) {
+        if (entry->status != SAVED_ONLINE || !config->autostart) {
+                process_set_held(process, entry->status == SAVED_STOPPED);
                 process_take_reason(
                                 process,
-                                g_strdup(entry->stopped ? "stopped when the list was saved"
-                                                        : "not started: autostart is off"));
+                                g_strdup(entry->status != SAVED_ONLINE ? "stopped when the list was saved"
+                                                                       : "not started: autostart is off"));
                 manager_state_save(process->handle);
                 manager_notify_changes(manager, process);
                 operation_finish(task->operation, id, NULL);

@@ -6,6 +6,7 @@
 
 #include "basic/log.h"
 #include "basic/utf8.h"
+#include "manager/awaiting.h"
 #include "manager/manager-state.h"
 
 #include <dirent.h>
@@ -60,13 +61,7 @@ const ExecUser *list_task_user(const ListTask *task, ExecUser *storage) {
         if (task->own_place || task->owner == geteuid()) {
                 return NULL;
         }
-        const UserInfo *user = manager_user(task->manager, task->owner);
-        *storage = (ExecUser){
-                .uid = user->uid,
-                .gid = user->gid,
-                .groups = user->groups,
-                .n_groups = (size_t) user->n_groups,
-        };
+        *storage = user_info_exec_user(manager_user(task->manager, task->owner));
         return storage;
 }
 
@@ -100,14 +95,16 @@ static int check_path(const char *path, Error *error) {
 }
 
 /* How a process comes back: not at all if it is being deleted. */
-static bool is_saved(const Process *process, bool *ret_stopped) {
+static bool is_saved(const Process *process, SavedStatus *ret_status) {
         const Command *last = g_queue_peek_tail(&process->handle->commands);
 
-        *ret_stopped = process->state == PROCESS_STOPPED;
+        *ret_status = process->state != PROCESS_STOPPED ? SAVED_ONLINE
+                      : process->held                   ? SAVED_STOPPED
+                                                        : SAVED_ENDED;
         if (!last) {
                 return true;
         }
-        *ret_stopped = last->verb == COMMAND_STOP;
+        *ret_status = last->verb == COMMAND_STOP ? SAVED_STOPPED : SAVED_ONLINE;
         return last->verb != COMMAND_DELETE;
 }
 
@@ -118,9 +115,9 @@ static char *write_list(const Manager *manager, uid_t owner, bool force, size_t 
 
         for (size_t i = 0; i < registry_count(manager->registry); i++) {
                 const Process *process = registry_at(manager->registry, i);
-                bool stopped;
-                if (process->owner == owner && is_saved(process, &stopped)) {
-                        saved_list_writer_add(writer, process->config, process->caller_env, stopped);
+                SavedStatus status;
+                if (process->owner == owner && is_saved(process, &status)) {
+                        saved_list_writer_add(writer, process->config, process->caller_env, status);
                         count++;
                 }
         }
@@ -268,7 +265,17 @@ void list_task_end_and_invalidate(ListTask *task) {
                 lists->loading = false;
                 manager_state_set_loading(manager, false);
         }
+        awaiting_touch_all(manager);
         begin_next(lists, owner);
+}
+
+bool saved_lists_are_loading(const Manager *manager) {
+        for (const GList *item = manager->lists->tasks.head; item; item = item->next) {
+                if (((const ListTask *) item->data)->load) {
+                        return true;
+                }
+        }
+        return false;
 }
 
 static int check_room(const SavedLists *lists, uid_t owner, Error *error) {

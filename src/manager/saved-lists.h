@@ -45,6 +45,9 @@ typedef struct SavedLists {
 /* The task is over: the next one of its owner begins. */
 void list_task_end_and_invalidate(ListTask *task);
 
+/* Whether a list is being loaded, or will be: what is not there yet may come. */
+bool saved_lists_are_loading(const Manager *manager);
+
 /* With these rights files are read and written; NULL: with ours. storage is for the call. */
 const ExecUser *list_task_user(const ListTask *task, ExecUser *storage);
 

@@ -30,6 +30,9 @@ void checked_app_count(CheckedApp *app, bool force);
 /* LimitExceeded: there is no room for that many more processes. */
 int start_check_room(const Manager *manager, size_t count, Error *error);
 
+/* Have the sockets that it listens on, for what is about to be started; on failure nothing has changed. */
+int checked_app_prepare(Manager *manager, uid_t owner, const CheckedApp *app, Error *error);
+
 /* A command with the new configuration for all that exist. */
 void checked_app_submit(const CheckedApp *app, CommandVerb verb, bool update_env, Operation *operation);
 

@@ -7,6 +7,7 @@
 #include "basic/macro.h"
 #include "platform/cgroup-leftovers.h"
 #include "platform/cgroup.h"
+#include "platform/exec-probe.h"
 #include "platform/proc-stat.h"
 
 #include <fcntl.h>
@@ -28,12 +29,20 @@ struct CgroupHub {
         GHashTable *groups; /* watch descriptor -> CgroupGroup, weak */
 };
 
+/* What it holds beside the app has ended with it. */
+static void remove_empty_and_invalidate(CgroupGroup *group) {
+        if (group->folder_fd >= 0) {
+                exec_probe_remove_folders(group->folder_fd);
+        }
+        group->remove_and_invalidate(group);
+}
+
 static void on_group_changed(CgroupGroup *group) {
         if (cgroup_is_populated(group->folder_fd)) {
                 return;
         }
         if (group->released) {
-                group->remove_and_invalidate(group);
+                remove_empty_and_invalidate(group);
         } else if (group->placed) {
                 group->base.on_empty(group->base.userdata);
         }
@@ -408,14 +417,17 @@ static bool read_memory(CgroupGroup *group, uint64_t *ret_bytes) {
         return true;
 }
 
+static int list_members(CgroupGroup *group, GArray *pids) {
+        int r = kept_fd(group, &group->procs_fd, "cgroup.procs");
+
+        return r < 0 ? r : cgroup_list_pids(r, pids);
+}
+
 static int read_stat(CgroupGroup *group, IsolationStat *ret) {
         g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
         uint64_t cpu_usec = 0, memory_bytes = 0;
 
-        int r = kept_fd(group, &group->procs_fd, "cgroup.procs");
-        if (r >= 0) {
-                r = cgroup_list_pids(r, pids);
-        }
+        int r = list_members(group, pids);
         if (r >= 0) {
                 r = kept_fd(group, &group->cpu_fd, "cpu.stat");
         }
@@ -432,14 +444,44 @@ static int read_stat(CgroupGroup *group, IsolationStat *ret) {
         return 0;
 }
 
+static void close_scarce_fds(CgroupGroup *group) {
+        int max = group->hub->kept_fd_max;
+
+        if (group->cpu_fd > max || group->main_statm_fd > max || group->memory_stat_fd > max) {
+                close_kept_fds(group);
+        }
+}
+
 int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret) {
         CgroupGroup *group = (CgroupGroup *) base;
         int r = read_stat(group, ret);
 
-        if (group->cpu_fd > group->hub->kept_fd_max || group->main_statm_fd > group->hub->kept_fd_max) {
-                close_kept_fds(group);
-        }
+        close_scarce_fds(group);
         return r;
+}
+
+int cgroup_group_read_memory(IsolationGroup *base, uint64_t *ret_bytes) {
+        CgroupGroup *group = (CgroupGroup *) base;
+        int r = 0;
+
+        if (!read_memory(group, ret_bytes)) {
+                g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+                r = list_members(group, pids);
+                *ret_bytes = sum_resident_bytes(group, pids);
+        }
+        close_scarce_fds(group);
+        return r;
+}
+
+/* Since Linux 5.19. Once in a launch: nothing is kept open for it. */
+uint64_t cgroup_group_read_memory_peak(const IsolationGroup *base) {
+        const CgroupGroup *group = (const CgroupGroup *) base;
+        uint64_t bytes = 0;
+        _cleanup_close_ int fd =
+                        group->folder_fd < 0 ? -EBADF
+                                             : openat(group->folder_fd, "memory.peak", O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 && cgroup_read_number(fd, &bytes) >= 0 ? bytes : 0;
 }
 
 bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid) {
@@ -453,7 +495,7 @@ void cgroup_group_release(IsolationGroup *base) {
 
         group->released = true;
         if (group->folder_fd < 0 || !cgroup_is_populated(group->folder_fd)) {
-                group->remove_and_invalidate(group);
+                remove_empty_and_invalidate(group);
         } else if (!base->isolation->leaving) { /* what stays in it is meant to */
                 /* no fault point: without it a successor ends what stays, no more */
                 (void) fsetxattr(group->folder_fd, CGROUP_RELEASED_MARK, "1", 1, 0);

@@ -72,5 +72,7 @@ int cgroup_group_set_limits(
 int cgroup_group_freeze(IsolationGroup *base, bool freeze);
 bool cgroup_group_is_frozen(const IsolationGroup *base);
 int cgroup_group_read_stat(IsolationGroup *base, IsolationStat *ret);
+int cgroup_group_read_memory(IsolationGroup *base, uint64_t *ret_bytes);
+uint64_t cgroup_group_read_memory_peak(const IsolationGroup *base);
 bool cgroup_group_has_pid(IsolationGroup *base, pid_t pid);
 void cgroup_group_release(IsolationGroup *base);

@@ -236,6 +236,50 @@ static ssize_t send_direct(const ChannelOutbox *outbox, const char *text, size_t
         return n;
 }
 
+/* One buffer of the socket, which carries the fd: in whole or not at all, so that neither a short write nor
+ * a kill can part them. What is queued goes first. */
+int channel_outbox_send_handle(ChannelOutbox *outbox, const char *text, size_t length, int handle) {
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        struct iovec parts[] = {
+                { .iov_base = (void *) text, .iov_len = length },
+                { .iov_base = (void *) "\n", .iov_len = 1 },
+        };
+        struct msghdr message = {
+                .msg_iov = parts,
+                .msg_iovlen = ELEMENTS(parts),
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+
+        int r = check_line(outbox, text, length, SIZE_MAX);
+        if (r < 0) {
+                return r;
+        }
+        if (length >= outbox->direct_bytes_max) {
+                return -EMSGSIZE;
+        }
+        if (channel_outbox_queued_bytes(outbox) > 0) {
+                return -EAGAIN;
+        }
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &handle, sizeof(int));
+        ssize_t n = CHANGE(
+                        "channel-send-handle", sendmsg(outbox->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+        if (n >= 0) {
+                return 0;
+        }
+        /* ETOOMANYREFS: so many fds of ours are on their way as we may have open (unix(7)). */
+        return errno == EAGAIN || errno == EINTR           ? -EAGAIN
+               : is_behind(errno) || errno == ETOOMANYREFS ? -ENOBUFS
+                                                           : -EPIPE;
+}
+
 int channel_outbox_send(ChannelOutbox *outbox, const char *text, size_t length) {
         size_t queued = channel_outbox_queued_bytes(outbox);
 

@@ -23,6 +23,11 @@ size_t channel_outbox_queued_bytes(const ChannelOutbox *outbox);
  * -ENOBUFS: too much is queued; -EPIPE: nobody will read it. */
 int channel_outbox_send(ChannelOutbox *outbox, const char *text, size_t length);
 
+/* A line together with one fd, borrowed: it goes out in whole and now, or not at all. -EAGAIN: when there is
+ * room; -ENOBUFS: the kernel holds too much for us, later; -EMSGSIZE: longer than what the socket takes at
+ * once; else as above. */
+int channel_outbox_send_handle(ChannelOutbox *outbox, const char *text, size_t length, int handle);
+
 /* The same in two steps, for an answer that is to be queued exactly once: all but that it counts, and that.
  * In between the caller makes sure that a successor does the second step: it may be done again. */
 int channel_outbox_prepare(ChannelOutbox *outbox, const char *text, size_t length);

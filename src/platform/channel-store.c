@@ -5,13 +5,12 @@
 #include "basic/cleanup.h"
 #include "basic/fault-point.h"
 #include "basic/macro.h"
+#include "platform/window-file.h"
 
 #include <assert.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define STORE_MAGIC UINT64_C(0x316e6863646d3270)
@@ -21,42 +20,15 @@ enum {
         WINDOWS_AT = CHANNEL_REGION_BYTES,
 };
 
-typedef struct Header {
-        _Atomic uint64_t magic; /* written last */
-        uint64_t format;
-        uint64_t window_bytes;
-} Header;
-
 struct ChannelStore {
-        int fd;
-        uint64_t size;
+        WindowFile file;
 };
-
-/* The limit is asked first: to reach it is a signal that ends us. */
-static int grow(ChannelStore *store, uint64_t size) {
-        struct rlimit limit;
-
-        if (size <= store->size) {
-                return 0;
-        }
-        if (getrlimit(RLIMIT_FSIZE, &limit) < 0) {
-                return -errno;
-        }
-        if (limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
-                return -EFBIG;
-        }
-        if (CHANGE("channel-grow", ftruncate(store->fd, (off_t) size)) < 0) {
-                return -errno;
-        }
-        store->size = size;
-        return 0;
-}
 
 /* Without large pages: the kernel would zero a part of one in place, also under bytes that are on their way
  * to the child (channel-outbox.c). It has none for memfds unless told so, and may not know the advice. NULL:
  * see errno. */
 static void *map(const ChannelStore *store, uint64_t start, size_t size) {
-        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->fd, (off_t) start);
+        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, store->file.fd, (off_t) start);
 
         if (memory == MAP_FAILED) {
                 return NULL;
@@ -65,69 +37,37 @@ static void *map(const ChannelStore *store, uint64_t start, size_t size) {
         return memory;
 }
 
-static int take_header(ChannelStore *store) {
-        struct stat status;
-
-        if (fstat(store->fd, &status) < 0) {
-                return -errno;
-        }
-        if (!S_ISREG(status.st_mode) || (status.st_size > 0 && status.st_size < WINDOWS_AT)) {
-                return -EBADMSG;
-        }
-        store->size = (uint64_t) status.st_size;
-        int r = grow(store, WINDOWS_AT);
-        if (r < 0) {
-                return r;
-        }
-        Header *header = map(store, 0, WINDOWS_AT);
-        if (!header) {
-                return -errno;
-        }
-        if (header->magic == 0) {
-                header->format = FORMAT_VERSION;
-                header->window_bytes = CHANNEL_WINDOW_BYTES;
-                CHANGE("channel-header",
-                       atomic_store_explicit(&header->magic, STORE_MAGIC, memory_order_release));
-        }
-        if (header->magic != STORE_MAGIC) {
-                r = -EBADMSG;
-        } else if (header->format != FORMAT_VERSION || header->window_bytes != CHANNEL_WINDOW_BYTES) {
-                r = -EPROTONOSUPPORT;
-        }
-        (void) munmap(header, WINDOWS_AT);
-        return r;
-}
-
 int channel_store_new(int fd, ChannelStore **ret) {
-        _cleanup_close_ int own_fd =
-                        fd < 0 ? RET_NERRNO(memfd_create("pm2d-channels", MFD_CLOEXEC)) : -EBADF;
+        static const WindowFormat format = {
+                .name = "pm2d-channels",
+                .magic = STORE_MAGIC,
+                .version = FORMAT_VERSION,
+                .header_bytes = WINDOWS_AT,
+                .window_bytes = CHANNEL_WINDOW_BYTES,
+        };
+        ChannelStore store = { 0 };
 
-        if (fd < 0 && own_fd < 0) {
-                return own_fd;
-        }
-        ChannelStore store = { .fd = fd < 0 ? own_fd : fd };
-        int r = take_header(&store);
+        int r = window_file_open(fd, &format, &store.file);
         if (r < 0) {
                 return r;
         }
-        (void) steal_fd(&own_fd);
         *ret = g_memdup2(&store, sizeof(store));
         return 0;
 }
 
 void channel_store_free(ChannelStore *store) {
         if (store) {
-                (void) close_fd(store->fd);
+                (void) close_fd(store->file.fd);
                 g_free(store);
         }
 }
 
 int channel_store_get_fd(const ChannelStore *store) {
-        return store->fd;
+        return store->file.fd;
 }
 
 int channel_store_take_fd(ChannelStore *store) {
-        return steal_fd(&store->fd);
+        return steal_fd(&store->file.fd);
 }
 
 int channel_window_open(ChannelStore *store, uint32_t slot, bool fresh, ChannelWindow *ret) {
@@ -136,7 +76,7 @@ int channel_window_open(ChannelStore *store, uint32_t slot, bool fresh, ChannelW
         if (slot >= CHANNEL_SLOT_MAX) {
                 return -EINVAL;
         }
-        int r = grow(store, start + CHANNEL_WINDOW_BYTES);
+        int r = window_file_grow(&store->file, start + CHANNEL_WINDOW_BYTES);
         if (r < 0) {
                 return r;
         }
@@ -144,7 +84,9 @@ int channel_window_open(ChannelStore *store, uint32_t slot, bool fresh, ChannelW
         if (!memory) {
                 return -errno;
         }
-        ChannelWindow window = { .store_fd = store->fd, .start = start, .memory = memory, .words = memory };
+        ChannelWindow window = {
+                .store_fd = store->file.fd, .start = start, .memory = memory, .words = memory
+        };
         if (fresh) {
                 r = channel_window_release(&window, 0, CHANNEL_WINDOW_BYTES);
         }

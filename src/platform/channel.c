@@ -30,6 +30,7 @@ struct Channel {
         uint64_t troubles[_CHANNEL_TROUBLE_MAX];
         uint64_t told[_CHANNEL_TROUBLE_MAX];
         bool closed;
+        bool wants_room;     /* somebody has a handle to send */
         bool in_turn, freed; /* freed in a turn: its end frees the memory */
 };
 
@@ -37,7 +38,7 @@ struct Channel {
 static void watch(Channel *channel) {
         uint32_t events = EPOLLIN;
 
-        if (channel_outbox_queued_bytes(&channel->outbox) > 0) {
+        if (channel_outbox_queued_bytes(&channel->outbox) > 0 || channel->wants_room) {
                 events |= EPOLLOUT;
         }
         if (!channel->closed) {
@@ -139,11 +140,32 @@ static void turn(Channel *channel) {
         }
 }
 
+/* Returns whether the channel is still there. */
+static bool tell_room(Channel *channel) {
+        if (!channel->wants_room || channel_outbox_queued_bytes(&channel->outbox) > 0) {
+                return true;
+        }
+        channel->wants_room = false;
+        if (channel->options.on_room) {
+                channel->in_turn = true;
+                channel->options.on_room(channel->options.userdata);
+                channel->in_turn = false;
+        }
+        if (channel->freed) {
+                g_free(channel);
+                return false;
+        }
+        return true;
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Channel *channel = userdata;
 
         if (revents & EPOLLOUT) {
                 (void) channel_outbox_flush(&channel->outbox);
+                if (!tell_room(channel)) {
+                        return 0;
+                }
                 watch(channel);
         }
         if (revents & ~(uint32_t) EPOLLOUT) {
@@ -268,6 +290,16 @@ int channel_send(Channel *channel, const char *text, size_t length) {
                 return -EPIPE;
         }
         int r = channel_outbox_send(&channel->outbox, text, length);
+        watch(channel);
+        return r;
+}
+
+int channel_send_handle(Channel *channel, const char *text, size_t length, int handle) {
+        if (channel->closed) {
+                return -EPIPE;
+        }
+        int r = channel_outbox_send_handle(&channel->outbox, text, length, handle);
+        channel->wants_room = channel->wants_room || r == -EAGAIN;
         watch(channel);
         return r;
 }

@@ -30,6 +30,8 @@ typedef struct ChannelOptions {
         void (*on_line)(void *userdata, const char *line, size_t length);
         /* Once: there will be no more lines. Half a line at the end was dropped. */
         void (*on_closed)(void *userdata);
+        /* Once after channel_send_handle() has said -EAGAIN: there is room. May be NULL. */
+        void (*on_room)(void *userdata);
         /* Lines were dropped: how many by now for this reason. May be NULL. */
         void (*on_trouble)(void *userdata, ChannelTrouble trouble, uint64_t count);
 } ChannelOptions;
@@ -63,6 +65,11 @@ int channel_get_fd(const Channel *channel);
 /* A line whose newline is added. It is sent, or queued behind those before it. -EINVAL: it is empty or has
  * a newline or NUL in it; -ENOBUFS: too much would be queued; -EPIPE: nobody will read it. */
 int channel_send(Channel *channel, const char *text, size_t length);
+
+/* A line together with one fd, borrowed: both go out at once, behind all that is queued, or nothing does.
+ * -EAGAIN: there is no room, on_room will be called; -ENOBUFS: the kernel has no memory for it, and nobody
+ * is told when it has; -EMSGSIZE: longer than one buffer of the socket (32 KiB); else as channel_send(). */
+int channel_send_handle(Channel *channel, const char *text, size_t length, int handle);
 
 /* In on_line: the answer to that line, which is left behind in the same instant. However often we are killed
  * the answer goes out exactly once. There is room for some when channel_send() has none. */

@@ -51,3 +51,15 @@ void child_make_parents(const char *path, mode_t mode) {
                 }
         }
 }
+
+int child_write_all(int fd, const char *bytes, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, bytes, size);
+                if (n < 0) {
+                        return -errno;
+                }
+                bytes += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}

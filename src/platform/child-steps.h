@@ -25,3 +25,6 @@ int child_open_to_read(const char *path);
 
 /* The folders above a path, as far as they can be made. */
 void child_make_parents(const char *path, mode_t mode);
+
+/* All of it, as long as the file takes it. Negative errno. */
+int child_write_all(int fd, const char *bytes, size_t size);

@@ -70,6 +70,31 @@ int child_watch_new(sd_event *event, int pidfd, ChildExitHandler handler, void *
         return 0;
 }
 
+static int on_unwanted_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        siginfo_t info = { 0 };
+
+        /* no fault point: orphans.c does as much for who has no other watcher, and comes first */
+        (void) waitid(P_PIDFD, (id_t) fd, &info, WEXITED | WNOHANG);
+        (void) sd_event_source_disable_unref(source); /* the reference of the loop */
+        return 0;
+}
+
+void child_watch_reap_later(sd_event *event, int pidfd) {
+        sd_event_source *source = NULL;
+
+        if (pidfd < 0) {
+                return;
+        }
+        int r = sd_event_add_io(event, &source, pidfd, EPOLLIN, on_unwanted_end, NULL);
+        if (r < 0) {
+                (void) close_fd(pidfd); /* it stays a zombie until our own end */
+                return;
+        }
+        (void) sd_event_source_set_io_fd_own(source, true);
+        (void) sd_event_source_set_floating(source, true);
+        (void) sd_event_source_unref(source);
+}
+
 static void end_adopted(ChildWatch *watch, int code, int status) {
         watch->source = sd_event_source_disable_unref(watch->source);
         watch->reaped_source = sd_event_source_disable_unref(watch->reaped_source);

@@ -21,4 +21,8 @@ int child_watch_new_adopted(
 /* The same for one of which nothing is left: the handler is told so from the loop, with code 0. */
 int child_watch_new_gone(sd_event *event, ChildExitHandler handler, void *userdata, ChildWatch **ret);
 
+/* A child of which nobody wants to hear any more is reaped when it ends. The pidfd is taken over; the loop
+ * lets go of it at its own end. */
+void child_watch_reap_later(sd_event *event, int pidfd);
+
 void child_watch_free(ChildWatch *watch);

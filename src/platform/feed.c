@@ -28,6 +28,7 @@ struct Feed {
         sd_event_source *source;
         bool full; /* the source waits for room */
         bool gone;
+        bool finishing; /* it is gone when all is written */
         FeedOptions options;
 
         GPtrArray *items; /* of FeedItem */
@@ -158,10 +159,15 @@ void feed_flush(Feed *feed) {
         while (!feed->gone && !feed->full) {
                 tell_lost(feed);
                 if (is_empty(feed)) {
+                        feed->gone = feed->finishing;
                         break;
                 }
                 write_items(feed);
         }
+}
+
+void feed_finish(Feed *feed) {
+        feed->finishing = true;
 }
 
 bool feed_is_gone(const Feed *feed) {

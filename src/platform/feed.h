@@ -43,6 +43,8 @@ void feed_free(Feed *feed);
 void feed_append(Feed *feed, FeedItem *item);
 /* Write what the reader has room for; the rest goes when it has. */
 void feed_flush(Feed *feed);
+/* Nothing more is appended: when all of it is written nobody is taken to read any more. */
+void feed_finish(Feed *feed);
 
 /* Nobody reads any more. */
 bool feed_is_gone(const Feed *feed);

@@ -11,6 +11,7 @@
 
 #include "basic/cleanup.h"
 #include "basic/macro.h"
+#include "platform/child-steps.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -92,18 +93,6 @@ static int open_temporary(int folder_fd, const char *name) {
         return -EBUSY;
 }
 
-static int write_all(int fd, const char *bytes, size_t size) {
-        while (size > 0) {
-                ssize_t n = write(fd, bytes, size);
-                if (n < 0) {
-                        return -errno;
-                }
-                bytes += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 /* The old content gets a second name; where there are no hard links, another one. */
 static int keep_previous(int folder_fd, const FileReplacement *replacement) {
         if (unlinkat(folder_fd, replacement->previous, 0) < 0 && errno != ENOENT) {
@@ -174,8 +163,8 @@ FileReport file_replace(const FileReplacement *replacement) {
                 discard_temporary(folder_fd, fd, replacement->temporary);
                 return report_of(FILE_STAGE_OPEN, there);
         }
-        FileReport report =
-                        report_of(FILE_STAGE_WRITE, write_all(fd, replacement->bytes, replacement->size));
+        FileReport report = report_of(
+                        FILE_STAGE_WRITE, child_write_all(fd, replacement->bytes, replacement->size));
         if (report.error == 0) {
                 report = report_of(FILE_STAGE_SYNC, RET_NERRNO(fsync(fd)));
         }
@@ -213,7 +202,7 @@ FileReport file_copy_out(const char *path, size_t limit, int target_fd) {
                 if (total > limit) {
                         return report_of(FILE_STAGE_READ, -EFBIG);
                 }
-                r = write_all(target_fd, buffer, (size_t) n);
+                r = child_write_all(target_fd, buffer, (size_t) n);
                 if (r < 0) {
                         return report_of(FILE_STAGE_READ, r);
                 }

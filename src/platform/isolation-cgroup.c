@@ -132,6 +132,16 @@ static bool cgroup_has(Isolation *base, const char *controller) {
         return cgroup_enable_controller(((const CgroupIsolation *) base)->folder_fd, controller) >= 0;
 }
 
+static void cgroup_know_child(Isolation *base, pid_t pid, bool known) {
+        Orphans *orphans = ((const CgroupIsolation *) base)->orphans;
+
+        if (known) {
+                orphans_add_known(orphans, pid);
+        } else {
+                orphans_remove_known(orphans, pid);
+        }
+}
+
 static const IsolationOps cgroup_ops = {
         .name = "cgroup",
         .complete = true,
@@ -143,6 +153,7 @@ static const IsolationOps cgroup_ops = {
         .place = cgroup_place,
         .main_exited = cgroup_main_exited,
         .set_main = cgroup_set_main,
+        .know_child = cgroup_know_child,
         .take_oom_kills = cgroup_group_take_oom_kills,
         .is_empty = cgroup_group_is_empty,
         .signal = cgroup_group_signal,
@@ -152,6 +163,8 @@ static const IsolationOps cgroup_ops = {
         .freeze = cgroup_group_freeze,
         .is_frozen = cgroup_group_is_frozen,
         .read_stat = cgroup_group_read_stat,
+        .read_memory = cgroup_group_read_memory,
+        .read_memory_peak = cgroup_group_read_memory_peak,
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,
 };

@@ -364,6 +364,8 @@ static const IsolationOps delegated_ops = {
         .freeze = cgroup_group_freeze,
         .is_frozen = cgroup_group_is_frozen,
         .read_stat = cgroup_group_read_stat,
+        .read_memory = cgroup_group_read_memory,
+        .read_memory_peak = cgroup_group_read_memory_peak,
         .has_pid = cgroup_group_has_pid,
         .release = cgroup_group_release,
 };

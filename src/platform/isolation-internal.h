@@ -19,7 +19,8 @@ typedef struct IsolationOps {
         int (*place)(IsolationGroup *group, pid_t pid, int pidfd);
         void (*main_exited)(IsolationGroup *group);
         void (*set_main)(IsolationGroup *group, pid_t pid, int pidfd);
-        uint64_t (*take_oom_kills)(IsolationGroup *group); /* NULL: it cannot know */
+        uint64_t (*take_oom_kills)(IsolationGroup *group);               /* NULL: it cannot know */
+        void (*know_child)(Isolation *isolation, pid_t pid, bool known); /* NULL: it reaps nobody */
         bool (*is_empty)(IsolationGroup *group);
         void (*signal)(IsolationGroup *group, int number);
         void (*kill)(IsolationGroup *group);
@@ -32,6 +33,8 @@ typedef struct IsolationOps {
         int (*freeze)(IsolationGroup *group, bool freeze); /* NULL: it cannot, and is_frozen too */
         bool (*is_frozen)(const IsolationGroup *group);
         int (*read_stat)(IsolationGroup *group, IsolationStat *ret);
+        int (*read_memory)(IsolationGroup *group, uint64_t *ret_bytes); /* NULL: read_stat tells it */
+        uint64_t (*read_memory_peak)(const IsolationGroup *group);      /* NULL: it cannot know */
         bool (*has_pid)(IsolationGroup *group, pid_t pid);
         void (*release)(IsolationGroup *group);
 } IsolationOps;

@@ -338,6 +338,16 @@ static void none_free(Isolation *base) {
         g_free(isolation);
 }
 
+static void none_know_child(Isolation *base, pid_t pid, bool known) {
+        Orphans *orphans = ((const NoneIsolation *) base)->orphans;
+
+        if (known) {
+                orphans_add_known(orphans, pid);
+        } else {
+                orphans_remove_known(orphans, pid);
+        }
+}
+
 static const IsolationOps none_ops = {
         .name = "none",
         .complete = false,
@@ -348,6 +358,7 @@ static const IsolationOps none_ops = {
         .place = none_place,
         .main_exited = none_main_exited,
         .set_main = none_set_main,
+        .know_child = none_know_child,
         .is_empty = none_is_empty,
         .signal = none_group_signal,
         .kill = none_group_kill,

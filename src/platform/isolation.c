@@ -113,6 +113,12 @@ void isolation_group_main_exited(IsolationGroup *group) {
         group->isolation->ops->main_exited(group);
 }
 
+void isolation_know_child(Isolation *isolation, pid_t pid, bool known) {
+        if (isolation->ops->know_child) {
+                isolation->ops->know_child(isolation, pid, known);
+        }
+}
+
 uint64_t isolation_group_take_oom_kills(IsolationGroup *group) {
         const IsolationOps *ops = group->isolation->ops;
 
@@ -167,6 +173,26 @@ bool isolation_group_is_frozen(const IsolationGroup *group) {
 
 int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret) {
         return group->isolation->ops->read_stat(group, ret);
+}
+
+int isolation_group_read_memory(IsolationGroup *group, uint64_t *ret_bytes) {
+        const IsolationOps *ops = group->isolation->ops;
+        IsolationStat stat;
+
+        if (ops->read_memory) {
+                return ops->read_memory(group, ret_bytes);
+        }
+        int r = ops->read_stat(group, &stat);
+        if (r >= 0) {
+                *ret_bytes = stat.memory_bytes;
+        }
+        return r;
+}
+
+uint64_t isolation_group_read_memory_peak(const IsolationGroup *group) {
+        const IsolationOps *ops = group->isolation->ops;
+
+        return ops->read_memory_peak ? ops->read_memory_peak(group) : 0;
 }
 
 bool isolation_group_has_pid(IsolationGroup *group, pid_t pid) {

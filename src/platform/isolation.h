@@ -109,6 +109,10 @@ void isolation_group_set_main(IsolationGroup *group, pid_t pid, int pidfd);
 /* The main process has been reaped. */
 void isolation_group_main_exited(IsolationGroup *group);
 
+/* A child of ours that is in no group, or beside one: until it is known no more, its exit status is for
+ * whoever watches it. */
+void isolation_know_child(Isolation *isolation, pid_t pid, bool known);
+
 /* How many of its processes the kernel ended for want of memory since the last call. 0 where that cannot be
  * known, and when the group has gone. */
 uint64_t isolation_group_take_oom_kills(IsolationGroup *group);
@@ -143,6 +147,10 @@ int isolation_group_freeze(IsolationGroup *group, bool freeze);
 bool isolation_group_is_frozen(const IsolationGroup *group);
 
 int isolation_group_read_stat(IsolationGroup *group, IsolationStat *ret);
+/* The first of these figures alone, at less cost. */
+int isolation_group_read_memory(IsolationGroup *group, uint64_t *ret_bytes);
+/* The most that it has had at any time; 0: the kernel does not tell. */
+uint64_t isolation_group_read_memory_peak(const IsolationGroup *group);
 /* Whether a process is seen in it, zombies perhaps too. */
 bool isolation_group_has_pid(IsolationGroup *group, pid_t pid);
 

@@ -19,7 +19,7 @@
 #define STORE_MAGIC UINT64_C(0x31737432646d3270)
 
 enum {
-        FORMAT_VERSION = 1,
+        FORMAT_VERSION = 2,
         SLOTS_MIN = 64,
         BLOB_GRANULE = 64,
         BLOBS_BYTES_MIN = 64 * 1024,

@@ -11,7 +11,7 @@
 typedef struct StateStore StateStore;
 
 enum {
-        STATE_SLOT_BYTES = 1472, /* of the content of a slot */
+        STATE_SLOT_BYTES = 1600, /* of the content of a slot */
 };
 
 /* Where a blob is; length 0: none. Lives in slots. */

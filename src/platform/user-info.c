@@ -46,10 +46,27 @@ void user_info_free(UserInfo *info) {
 
 /* setfsuid(2) changes what file access is checked against, and nothing by which others may signal or trace
  * us. */
+ExecUser user_info_exec_user(const UserInfo *info) {
+        return (ExecUser){
+                .uid = info->uid,
+                .gid = info->gid,
+                .groups = info->groups,
+                .n_groups = (size_t) info->n_groups,
+        };
+}
+
 void user_info_impersonate(const UserInfo *info) {
         (void) setgroups((size_t) info->n_groups, info->groups);
         (void) setfsgid(info->gid);
         (void) setfsuid(info->uid);
+}
+
+void user_info_step_down(const UserInfo *info) {
+        (void) seteuid(info->uid);
+}
+
+void user_info_step_up(void) {
+        (void) seteuid(0);
 }
 
 void user_info_restore(void) {

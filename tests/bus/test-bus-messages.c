@@ -7,6 +7,7 @@
 #include "event-fixture.h"
 #include "fixture.h"
 #include "manager/manager-internal.h"
+#include "manager/observers.h"
 #include "manager/publish.h"
 
 #include <signal.h>
@@ -24,8 +25,8 @@ enum {
 /* What one client has heard. */
 typedef struct Heard {
         sd_bus_slot *slot;
-        unsigned messages, told, lost; /* told: how often */
-        GString *order;                /* the first letter of each type, or the event in brackets */
+        unsigned messages, logs, told, lost; /* told: how often */
+        GString *order;                      /* the first letter of each type, or the event in brackets */
 } Heard;
 
 static void hear_event(Heard *heard, sd_bus_message *message) {
@@ -44,6 +45,23 @@ static void hear_event(Heard *heard, sd_bus_message *message) {
         }
 }
 
+static void hear_log(Heard *heard, sd_bus_message *message) {
+        const char *path, *name, *stream;
+        const void *data;
+        uint64_t at_usec;
+        uint32_t id;
+        size_t length;
+
+        g_assert_cmpint(sd_bus_message_read(message, "ousst", &path, &id, &name, &stream, &at_usec), >, 0);
+        g_assert_cmpint(sd_bus_message_read_array(message, 'y', &data, &length), >, 0);
+        g_assert_cmpstr(path, ==, "/org/pm2/Process/0");
+        g_assert_cmpstr(name, ==, "app");
+        g_assert_cmpstr(stream, ==, "err");
+        g_assert_cmpuint(at_usec, ==, 1234567);
+        g_assert_cmpmem(data, length, "a\xff\n", 3);
+        heard->logs++;
+}
+
 static int on_heard(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Heard *heard = userdata;
         const char *path, *name, *type, *data;
@@ -60,6 +78,8 @@ static int on_heard(sd_bus_message *message, void *userdata, sd_bus_error *error
                 g_assert_cmpstr(name, ==, "app");
                 g_string_append_c(heard->order, type[0]);
                 heard->messages++;
+        } else if (sd_bus_message_is_signal(message, MANAGER, "Log")) {
+                hear_log(heard, message);
         } else if (sd_bus_message_is_signal(
                                    message, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved")) {
                 g_string_append(heard->order, "[removed]");
@@ -87,6 +107,24 @@ static void publish(TestService *service, unsigned count, const char *type, size
 
         for (unsigned i = 0; i < count; i++) {
                 g_assert_cmpint(manager_publish(service->manager, process, type, data, size), ==, 0);
+        }
+}
+
+static void log_lines(TestService *service, unsigned count) {
+        const LogSource source = {
+                .process = registry_get(manager_registry(service->manager), 0),
+                .error = true,
+        };
+        const LogLines lines = {
+                .sources = &source,
+                .n_sources = 1,
+                .at_realtime_usec = 1234567,
+                .bytes = "a\xff\n",
+                .length = 3,
+        };
+
+        for (unsigned i = 0; i < count; i++) {
+                observers_tell_log(service->manager, &lines);
         }
 }
 
@@ -464,10 +502,52 @@ static void test_system_bus(void) {
         end_bus(&test);
 }
 
+/* What is logged is for subscribers alone, on either bus, and bounded as messages are. */
+static void check_logs_on_bus(bool system) {
+        TestBus test = { 0 };
+
+        if (!start_bus(&test, system)) {
+                return;
+        }
+        sd_bus *listener = join_as_client(&test), *subscriber = join_as_client(&test);
+        Heard *nothing = listen_to(listener), *all = listen_to(subscriber);
+        sd_bus *peer = test_client_new(test.service);
+        (void) test_register(test.service, peer, "app");
+        test_client_free(peer);
+        const Process *process = registry_get(manager_registry(test.service->manager), 0);
+        g_assert_false(observers_want_log(test.service->manager, process, false));
+        call_over_bus(&test, subscriber, "Subscribe");
+        g_assert_true(observers_want_log(test.service->manager, process, false));
+        log_lines(test.service, 100);
+        call_over_bus(&test, subscriber, "List");
+        call_over_bus(&test, listener, "List");
+        g_assert_cmpuint(all->logs, ==, 100);
+        g_assert_cmpuint(nothing->logs, ==, 0);
+        g_assert_cmpint(kill(test.pid, SIGSTOP), ==, 0);
+        g_assert_cmpint(waitpid(test.pid, NULL, WUNTRACED), ==, test.pid);
+        log_lines(test.service, 40000); /* more than the kernel keeps for us */
+        g_assert_cmpint(kill(test.pid, SIGCONT), ==, 0);
+        test_event_wait(test.service->event, is_told, all, "what was left out is told");
+        g_assert_cmpuint(all->logs + all->lost, ==, 40100);
+        call_over_bus(&test, subscriber, "Unsubscribe");
+        g_assert_false(observers_want_log(test.service->manager, process, false));
+        heard_free(all);
+        heard_free(nothing);
+        test_client_free(subscriber);
+        test_client_free(listener);
+        end_bus(&test);
+}
+
+static void test_logs_on_bus(void) {
+        check_logs_on_bus(false);
+        check_logs_on_bus(true);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/bus/messages/share", test_share);
         g_test_add_func("/bus/messages/order", test_order);
+        g_test_add_func("/bus/messages/logs-on-bus", test_logs_on_bus);
         g_test_add_func("/bus/messages/large", test_large);
         g_test_add_func("/bus/messages/slow", test_slow);
         g_test_add_func("/bus/messages/nothing-lost", test_nothing_lost);

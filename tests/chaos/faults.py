@@ -10,6 +10,7 @@ Each kill is one line of output, "# fault <backend> <point> <side> <operation> <
 """
 
 import contextlib
+import glob
 import json
 import os
 import random
@@ -53,10 +54,12 @@ BASE = {
     'solo': (SLEEPER, {'treekill': False}),
     'talker': (TALKER, {'interpreter': 'none', 'notify': 'node', 'watchdog': '1h', 'wait_ready': True, 'listen_timeout': 60000}),
 }
-# What is kept of a process: its pidfd, a channel, a socket for sd_notify; and of the state.
-KEPT_FDS = {'talker': 3, 'theirs': 2, 'leaver': 2}
+# What is kept of a process: its pidfd, a channel, sockets for sd_notify and of its app; and of the state.
+KEPT_FDS = {'talker': 3, 'theirs': 2, 'leaver': 2, 'listener': 3, 'server': 2, 'shared': 3, 'rr': 3}
 STATE_FDS = 3
 NOTIFY_SOCKETS = ('talker', 'theirs', 'leaver')
+# A worker of a cluster, that says its pid to everybody.
+SERVER = "require('net').createServer((socket) => socket.end(String(process.pid))).listen(process.argv[1] + '.sock');"
 # Says that its child is the main process, and ends when that was heard.
 LEAVER = ('''#!/usr/bin/python3
 import os, select, socket, struct, time
@@ -85,9 +88,14 @@ os.close(hearing)
 select.select([], [], [])
 ''', {'interpreter': 'none', 'notify': 'systemd', 'wait_ready': True, 'listen_timeout': 60000})
 FRESH = (SLEEPER, {})
+# Is asked by a command that hangs.
+PROBED = (SLEEPER, {'health': {'exec': 'exec sleep 1000', 'interval': '400', 'timeout': '100', 'retries': '1000'}})
 # More than the state has room for at first, and whole pages when it goes.
 BIG = (SLEEPER, {'env': {f'BIG{i}': 'x' * 30000 for i in range(5)}})
 SLOW = (STUBBORN, {'kill_timeout': 1200})
+# Some ten times what its log may hold: the rest goes into files of its own.
+LOG_LINES = 60000
+LOGGER = (f'#!/bin/sh\nseq -f "$$ %.0f" 1 {LOG_LINES}\nexec sleep 100000\n', {'log_max_size': '64K', 'log_retain': 100})
 
 
 def ancestors(pid):
@@ -120,8 +128,8 @@ class App:
 class Campaign:
     """The operations are the methods named op_*; in this order, since some end what others need."""
 
-    operations = ('start', 'register', 'start_big', 'delete_big', 'crash', 'restart', 'signal', 'message', 'big_message', 'status',
-                  'name_main', 'line', 'restart_talker', 'freeze', 'stop_stubborn', 'stop_solo', 'delete', 'reexec', 'die', 'kill')
+    operations = ('start', 'depend', 'register', 'start_big', 'delete_big', 'listen', 'crash', 'restart', 'reload', 'signal', 'message', 'big_message', 'status',
+                  'name_main', 'line', 'restart_talker', 'freeze', 'probe', 'log', 'flush', 'stop_stubborn', 'stop_solo', 'delete', 'reexec', 'die', 'kill')
 
     def __init__(self, host, backend, only=None, operations=None):
         self.host, self.backend, self.only = host, backend, only
@@ -196,6 +204,20 @@ class Campaign:
         names = [action['action_name'] for action in actions]
         return found + self.talk.problems(values['ExecPath'], values, names)
 
+    def log_problems(self, properties):
+        """Each line of the logger is there once, in its log or in one of the files with older parts."""
+        values = properties.get('logger')
+        if not values or values['Status'] != 'online':
+            return []
+        path = values['OutLogPath']
+        parts = sorted(glob.glob(path + '.[0-9]*'), key=lambda name: int(name.rpartition('.')[2]))
+        lines = [line.split() for name in (*parts, path) for line in harness.read_file(name).splitlines()]
+        found = [int(words[1]) for words in lines if len(words) == 2 and words[0] == str(values['Pid'])]
+        if found != list(range(1, LOG_LINES + 1)):
+            return [f'the log has {len(found)} lines of {LOG_LINES}, {len(set(found))} different ones, in {len(parts)} files']
+        hidden = glob.glob(os.path.join(os.path.dirname(path), '.pm2-*'))
+        return [f'{hidden} are left'] if hidden else []
+
     def unmanaged(self, properties, groups):
         if groups is None:
             return self.strays({values['Pid'] for values in properties.values() if values['Pid']})
@@ -226,6 +248,8 @@ class Campaign:
         found += self.unmanaged(properties, groups)
         found += self.credential_problems(properties)
         found += self.talk_problems(properties)
+        found += self.socket_problems(properties)
+        found += self.log_problems(properties)
         expected = STATE_FDS + sum(KEPT_FDS.get(name, 1) for name, app in apps.items() if app.pid > 0)
         kept = self.host.kept_fds()
         if kept not in (None, expected):
@@ -311,6 +335,14 @@ class Campaign:
     def op_start(self):
         self.start('fresh', FRESH)
 
+    def op_depend(self):
+        """It waits for one that rests, which is started for it."""
+        self.start('below', (SLEEPER, {'start': False}), 'stopped')
+        self.allowed['below'].append(App('online', 0, None))
+        self.start('fresh', (SLEEPER, {'depends_on': ['below']}))
+        if not self.fires(0.05):
+            self.allowed['below'] = [App('online', 0, None)]
+
     def op_register(self):
         """Without being started."""
         self.start('fresh', (SLEEPER, {'start': False}), 'stopped')
@@ -324,6 +356,31 @@ class Campaign:
             self.settle()
             self.command('Delete', 'big', App())
 
+    def listen_path(self):
+        return self.host.script('listener', SLEEPER) + '.sock'
+
+    def op_listen(self):
+        """At a path where a dead socket lies; then the end of it."""
+        path = self.listen_path()
+        if not os.path.lexists(path):
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(path)
+        self.start('listener', (SLEEPER, {'listen': [f'unix:{path}', 'tcp:127.0.0.1:0']}))
+        if not self.fires(0.05):
+            self.settle()
+            self.command('Stop', 'listener', App('stopped', self.app('listener').restarts, 0))
+
+    def socket_problems(self, properties):
+        """Who runs can be connected to. Of who does not there is nothing, if somebody has kept that it was ours."""
+        path = self.listen_path()
+        values = properties.get('listener')
+        if not values or values['Pid'] == 0:
+            there = values and self.host.keeps_fds and os.path.lexists(path)
+            return [f'{path} is left'] if there else []
+        with socket.socket(socket.AF_UNIX) as client:
+            error = client.connect_ex(path)
+        return [f'{path}: {os.strerror(error)}'] if error else []
+
     def op_crash(self):
         app = self.app('family')
         self.allowed['family'] = [App('online', app.restarts + 1, None)]
@@ -333,6 +390,14 @@ class Campaign:
     def op_restart(self):
         app = self.app('family')
         self.command('Restart', 'family', App('online', app.restarts + 1, None))
+
+    def op_reload(self):
+        """It takes its place, or has not; one that was cut in between goes on."""
+        path = self.host.script('server', SLEEPER)
+        self.start('server', (SLEEPER, {'listen': [f'unix:{path}.sock'], 'listen_timeout': 100, 'reload_timeout': 100}))
+        if not self.fires(0.05):
+            self.settle()
+            self.command('Reload', 'server', App('online', self.app('server').restarts + 1, None))
 
     def op_signal(self):
         app = self.app('family')
@@ -393,6 +458,24 @@ class Campaign:
         for member in ('Freeze', 'Thaw'):
             with contextlib.suppress(*CUT):  # among them: it cannot be done without a cgroup
                 self.client.manager_call(member, 'sa{sv}', 'family', {}, timeout=20)
+
+    def op_probe(self):
+        """Several times; the stop may meet one."""
+        self.start('probed', PROBED)
+        deadline = time.monotonic() + 1
+        while not self.fired() and time.monotonic() < deadline:  # also where nothing is to fire: there must be several
+            time.sleep(0.01)
+        if not self.fired():
+            self.settle()
+            self.command('Stop', 'probed', App('stopped', 0, 0))
+
+    def op_log(self):
+        self.start('logger', LOGGER)
+
+    def op_flush(self):
+        self.lives_on()
+        with contextlib.suppress(*CUT):
+            self.client.manager_call('Flush', 'sa{sv}', 'family', {}, timeout=20)
 
     def op_stop_stubborn(self):
         self.command('Stop', 'stubborn', App('stopped', self.app('stubborn').restarts, 0))

@@ -30,6 +30,7 @@ RUNS = {
     'systemd': [os.path.join(TOP, 'tests', 'system', 'run.py'), '--folder', HERE],
     'private': [os.path.join(HERE, 'private_faults.py'), 'cgroup', 'none'],
     'hung': [os.path.join(HERE, 'private_faults.py'), 'hung'],
+    'pump': [os.path.join(HERE, 'pump_faults.py')],
 }
 
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sys
 import time
 
@@ -24,7 +25,39 @@ SERVICE = '/org/freedesktop/systemd1/unit/pm2_2eservice'
 
 
 class ServiceCampaign(Campaign):
-    operations = (*Campaign.operations, 'unit_restart', 'unit_stop', 'slow_stop')
+    operations = ('serve_shared', 'serve_rr', *Campaign.operations, 'unit_restart', 'unit_stop', 'slow_stop')
+
+    def serve(self, policy):
+        """A worker of a cluster listens, and answers; so it does whoever is its primary."""
+        self.start(policy, (faults.SERVER, {'interpreter': 'node', 'exec_mode': 'cluster', 'cluster_sched': policy}))
+        if self.fires(0.3):
+            return
+        self.settle()
+        for _ in range(3):
+            self.ask(policy)
+        self.fires(0.05)
+
+    def ask(self, policy):
+        """Who answers; None: nobody."""
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError, ValueError):
+            client.settimeout(5)
+            client.connect(self.host.script(policy, faults.SERVER) + '.sock')
+            return int(client.recv(100))
+        return None
+
+    def op_serve_shared(self):
+        self.serve('shared')
+
+    def op_serve_rr(self):
+        self.serve('rr')
+
+    def problems(self):
+        found, apps = super().problems()
+        for policy in ('shared', 'rr'):
+            pid = apps[policy].pid if policy in apps else 0
+            if pid and self.ask(policy) != pid:
+                found.append(f'{policy}: {pid} does not answer')
+        return found, apps
 
     def op_unit_restart(self):
         self.lives_on()

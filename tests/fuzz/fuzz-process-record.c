@@ -76,6 +76,20 @@ static void try_plan(const uint8_t *data, size_t size) {
         assert_same_bytes(bytes, bytes_again);
 }
 
+static void try_crash(const uint8_t *data, size_t size) {
+        g_autoptr(Value) crash = record_decode_crash(data, size);
+
+        if (crash) {
+                g_autoptr(GBytes) bytes = record_encode_crash(crash);
+                gsize encoded;
+                const void *start = g_bytes_get_data(bytes, &encoded);
+                g_autoptr(Value) again = record_decode_crash(start, encoded);
+                g_assert_nonnull(again);
+                g_autoptr(GBytes) bytes_again = record_encode_crash(again);
+                assert_same_bytes(bytes, bytes_again);
+        }
+}
+
 static void make_config(FuzzReader *reader) {
         g_autoptr(AppConfig) config = app_config_new();
 
@@ -92,7 +106,12 @@ static void make_config(FuzzReader *reader) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzReader reader = { data, size };
 
-        switch (fuzz_byte(&reader) % 4) {
+        uint8_t what = fuzz_byte(&reader);
+        if (what == UINT8_MAX) { /* beside those that the corpus was made for */
+                try_crash(reader.data, reader.size);
+                return 0;
+        }
+        switch (what % 4) {
         case 0:
                 try_config(reader.data, reader.size);
                 break;

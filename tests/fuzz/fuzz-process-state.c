@@ -48,7 +48,8 @@ static void perform(Model *model, unsigned actions, ProcessInput input) {
 }
 
 static void check(const Model *model, ProcessState state) {
-        bool resting = state == PROCESS_STOPPED || state == PROCESS_ERRORED || state == PROCESS_ONLINE;
+        bool resting = state == PROCESS_STOPPED || state == PROCESS_ERRORED || state == PROCESS_ONLINE ||
+                       state == PROCESS_AWAITING;
 
         g_assert_true(process_state_is_alive(state) == model->child);
         g_assert_true(model->armed == !resting);
@@ -65,15 +66,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 ProcessInput input = (ProcessInput) (data[i] % _PROCESS_INPUT_MAX);
                 ProcessState before = process->state;
                 /* The manager never chooses these for one that was stopped. */
-                if (model.stopped && (input == INPUT_GONE_AGAIN || input == INPUT_GONE_DELAY ||
-                                      input == INPUT_GONE_ERRORED || input == INPUT_GONE_PREPARE)) {
+                if (model.stopped &&
+                    (input == INPUT_GONE_AGAIN || input == INPUT_GONE_DELAY || input == INPUT_GONE_ERRORED ||
+                     input == INPUT_GONE_PREPARE || input == INPUT_GONE_AWAIT)) {
                         continue;
                 }
                 /* The platform says it once; a hook stays in its state. */
                 if (input == INPUT_PLACED && model.opened) {
                         continue;
                 }
-                bool start = input == INPUT_START || input == INPUT_PREPARE;
+                bool start = input == INPUT_START || input == INPUT_PREPARE || input == INPUT_AWAIT;
                 if (start && before == PROCESS_WAITING_RESTART) {
                         model.armed = false; /* it is the timer, or a command that takes its place */
                 }

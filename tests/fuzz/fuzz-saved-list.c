@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                         writer,
                                         config,
                                         entry.environment ? entry.environment : none,
-                                        entry.stopped);
+                                        entry.status);
                         count++;
                 }
         }

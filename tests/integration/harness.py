@@ -31,7 +31,7 @@ from dbus_wire import DBusError, V  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 APPS = os.path.join(TOP, 'tests', 'apps')
-PRELOAD = os.path.join(TOP, 'data', 'node', 'preload.cjs')
+PRELOADS = os.path.join(TOP, 'data', 'node')
 SANITIZED = bool(os.environ.get('PM2D_TEST_SANITIZED'))
 # Of everything that should happen at once; two busy cores under a sanitizer are slow.
 TIMEOUT = 60
@@ -119,6 +119,18 @@ def is_alive(pid):
     return process_state(pid) not in (None, 'Z', 'X')
 
 
+def raw_environment(pid):
+    """As it is in /proc. In the midst of execve(2) it is empty there for a moment; for good with threads of the kernel and zombies."""
+    path, patience = f'/proc/{pid}/exe', 50
+    while True:
+        with open(f'/proc/{pid}/environ', 'rb') as file:
+            environment = file.read()
+        patience -= 1
+        if environment or patience == 0 or not os.readlink(path):
+            return environment
+        time.sleep(0.001)
+
+
 def marked_processes(mark):
     """Pids of the processes that have a mark in their environment, zombies apart."""
     found = []
@@ -126,9 +138,8 @@ def marked_processes(mark):
     for entry in os.listdir('/proc'):
         if entry.isdigit() and int(entry) != os.getpid():
             try:
-                with open(f'/proc/{entry}/environ', 'rb') as file:
-                    if needle in file.read().split(b'\0') and is_alive(entry):
-                        found.append(int(entry))
+                if needle in raw_environment(entry).split(b'\0') and is_alive(entry):
+                    found.append(int(entry))
             except OSError:
                 pass
     return found
@@ -346,7 +357,7 @@ class Daemon:
         path = (node + ':' if node else '') + '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
         return {**kept, 'PATH': path, 'LANG': 'C.UTF-8',
                 'HOME': self.home, 'XDG_RUNTIME_DIR': self.runtime, 'XDG_STATE_HOME': self.state,
-                'XDG_CONFIG_HOME': self.config, 'PM2D_PATH': pm2d_path(), 'PM2D_PRELOAD_PATH': PRELOAD,
+                'XDG_CONFIG_HOME': self.config, 'PM2D_PATH': pm2d_path(), 'PM2D_PRELOAD_FOLDER': PRELOADS,
                 MARK: self.mark, **self.extra_environment}
 
     def enter_cgroup(self):

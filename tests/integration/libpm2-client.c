@@ -47,6 +47,31 @@ static int execute_child(void) {
         return pid < 0 ? -errno : pid;
 }
 
+/* How many bytes the last line of a log has. */
+static int measure_log(pm2_client *client, const char *target) {
+        pm2_options *options = NULL;
+        char text[256];
+        int fd = -1;
+
+        int r = pm2_options_new(&options);
+        if (r >= 0) {
+                r = pm2_options_set_int(options, "lines", 1);
+        }
+        if (r >= 0) {
+                r = pm2_options_set_bool(options, "follow", false);
+        }
+        if (r >= 0) {
+                r = pm2_open_logs(client, target, options, &fd);
+        }
+        (void) pm2_options_free(options);
+        if (r < 0) {
+                return r;
+        }
+        ssize_t n = read(fd, text, sizeof(text));
+        (void) close(fd);
+        return n < 0 ? -errno : (int) n;
+}
+
 static int obey(pm2_client *client, const char *word, const char *argument) {
         if (strcmp(word, "connect") == 0) {
                 return pm2_connect(client, strtoul(argument, NULL, 10));
@@ -60,6 +85,9 @@ static int obey(pm2_client *client, const char *word, const char *argument) {
         if (strcmp(word, "disconnect") == 0) {
                 pm2_disconnect(client);
                 return 0;
+        }
+        if (strcmp(word, "log") == 0) {
+                return measure_log(client, argument);
         }
         if (strcmp(word, "reexecute") == 0) {
                 return pm2_reexecute(client);

@@ -5,6 +5,7 @@
 //     node pm2-scenario-client.js MODULES SCENARIO.json RECORD.json      (in the folder of the apps, PM2_HOME set)
 //
 // A step is one of {api: NAME, args}, {cli: [WORD...]}, {rpc: METHOD, args}, {object: VALUE}, {signal: NAME, name},
+// {together: [[METHOD, ARG...]...]} at once,
 // {write: FILE, text}, {read: FILE}, {remove: FILE}, {endOrphan: FILE},
 // {introspect: true}, {wait: true}; beside it: until {NAME: STATUS, ...} what the list
 // must come to, bus [EVENT...] what must be heard, timeout in ms, settle: false.
@@ -280,6 +281,10 @@ const perform = async (step) => {
   if (step.api) return callApi(step)
   if (step.cli) return runCli(step)
   if (step.rpc) return { outcome: await observer.call(step.rpc, step.args, step.timeout) }
+  if (step.together) {
+    const calls = step.together.map(([method, ...args]) => observer.call(method, args, step.timeout))
+    return { outcome: await Promise.all(calls) }
+  }
   if (step.object !== undefined) return { outcome: await observer.send(step.object, step.timeout) }
   if (step.introspect) return introspect()
   if (step.signal) return signalApp(step)

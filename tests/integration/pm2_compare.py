@@ -30,6 +30,12 @@ OF_CHILD_OBJECT = ('pm2_env', 'process', 'pid')
 LIFE = 'process:event'
 
 
+def id_of(one):
+    """For an order. What a reload is answered with has a word for its id with PM2: _old_1."""
+    number = (one.get('pm2_env') or {}).get('pm_id', -1) if isinstance(one, dict) else -1
+    return int(str(number).rpartition('_')[2])
+
+
 class Normaliser:
     """What a run has for itself becomes a word."""
 
@@ -55,6 +61,7 @@ class Normaliser:
         if isinstance(value, dict):
             if 'pm2_env' in value and 'process' in value:
                 value = {name: inner for name, inner in value.items() if name in OF_CHILD_OBJECT}
+                value['process'] = {name: inner for name, inner in value['process'].items() if name == 'pid'}
             if 'error' in value and 'stack' in value:
                 value = {name: inner for name, inner in value.items() if name != 'stack'}
             if value.get('type') == 'metric' and 'value' in value:
@@ -101,7 +108,7 @@ class Normaliser:
                   if key in step}
         if isinstance(step.get('result'), list):
             # of what was done to several at once
-            result['result'].sort(key=lambda one: (one.get('pm2_env') or {}).get('pm_id', -1) if isinstance(one, dict) else -1)
+            result['result'].sort(key=id_of)
         for key in ('stdout', 'stderr'):
             if key in step:
                 last = step[key].strip().splitlines()[-1:] or ['']

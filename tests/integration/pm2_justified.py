@@ -29,16 +29,18 @@ def accept_keys(reason, *keys, **values):
 for note in ('PM2_JSON_PROCESSING', 'PM2_USAGE'):
     accept('the client\'s notes to itself are no variables of an app', f'*pm2_env.{note}', f'*pm2_env.env.{note}',
            f'*.JSON[*.{note}', f'events.life.*.process.{note}', f'outcome.env.{note}', ours=MISSING)
-accept('the client\'s notes to itself are no variables of an app', 'stdout', theirs='.*PM2_JSON_PROCESSING.*', ours=MISSING)
+accept('the client\'s notes to itself are no variables of an app', 'stdout', theirs='.*(PM2_JSON_PROCESSING|PM2_USAGE).*', ours=MISSING)
 accept_keys('the default is said', 'watch', 'version', theirs=MISSING)
 accept('the default is said', 'stdout', theirs=MISSING, ours='"(watch|version): .*"')
 accept_keys('the signal that ended it is said', 'exit_signal', theirs=MISSING)
 accept_keys('11.2.2: pids of what is dead are nobody\'s', '_tree_pids', ours=MISSING)
 accept('11.2.2: pids of what is dead are nobody\'s', 'list[*.pid', theirs='"[$]PID"', ours='0')
 accept_keys('11.2.6: a stop is no crash', 'unstable_restarts', theirs='[1-9]', ours='0')
-accept('11.2.6: a stop is no crash', 'outcome.env.unstable_restarts', theirs='"[1-9]"', ours='"0"')
+accept('11.2.6: a stop is no crash', 'outcome.env.unstable_restarts', 'stdout', theirs='"(unstable restarts )?[1-9]"',
+       ours='"(unstable restarts )?0"')
 accept('every process has a pid', 'list[*.pid', 'result[*.pid', 'outcome.args[*.pid', 'outcome.args[*.process.pid',
        theirs=MISSING, ours='0')
+accept('every process has a pid', 'result[*.pid', 'outcome.args[*.pid', theirs=MISSING, ours='"[$]PID"')
 accept('every process has a pid', 'stdout', theirs='.*N/A 0 0 stopped.*', ours='.*fork 0 0 0 stopped.*')
 accept('variables are strings', '*pm2_env.*', theirs='true|[0-9]+', ours='"(true|[0-9]+)"')
 accept('11.3.7: an object is no variable', '*pm2_env.env.*', theirs='{}', ours=MISSING)
@@ -54,7 +56,7 @@ accept_keys('a name that was never given', 'undefined', ours=MISSING, where='rpc
 
 # What a program finds
 
-accept('no wrapper around the script', 'outcome.argv[*', theirs='.*ProcessContainerFork.js"')
+accept('no wrapper around the script', 'outcome.argv[*', theirs='.*ProcessContainer(Fork)?.js"')
 accept('no wrapper around the script', 'outcome.title')
 accept('a program that is not Node has a channel if it asks for it', 'outcome.env.NODE_CHANNEL_*', ours=MISSING)
 for key in ('automation', 'autorestart', 'autostart', 'cwd', 'exit_code', 'filter_env', 'increment_var', 'instance_var',
@@ -106,7 +108,7 @@ older('PM2 7 has it', 'status', 'std*', where='cli-read/20*')
 # More of what is told of a process
 
 FROM_FILES = ('api-start-json*', 'api-restart/*', 'cli-start-file/*')
-OF_OLD = ('api-dump/*', 'cli-saved/*', 'rpc-prepare/*')
+OF_OLD = ('api-dump/*', 'api-cluster-dump/*', 'cli-saved/*', 'rpc-prepare/*')
 accept_keys('pmx: false loads nothing into an app, and only that could tell', 'node_version', ours=MISSING)
 accept('pmx: false loads nothing into an app, and only that could tell', 'stdout', theirs='"node.js version .*"',
        ours='"node.js version N/A"')
@@ -133,3 +135,23 @@ accept('nothing has happened', 'events.life.*.order', theirs='.*"(stop|start) ma
 accept('folders of logs are made', '*', where='rpc-prepare/2*')
 accept('an app that ends before it is ready was not started', '*', where='api-wait-ready-crash/1*')
 accept('no profiler, heap dumps and tracing by the supervisor\'s own hand', '*', where='api-pmx/1*')
+
+# Clusters
+
+for key, theirs, ours in (('status', '"stopped"', '"online"'), ('pid', '0', '"[$]PID"'), ('pm_id', '"_old_[0-9]"', NUMBER),
+                          ('restart_time', NUMBER, NUMBER), ('exit_code', '0', MISSING),
+                          ('A', MISSING, '"1"')):
+    accept('the reply of a reload is what runs now: with PM2 it is what ran before, under another id', f'result[*.{key}',
+           f'outcome*.args[*.{key}', where='*reload*', theirs=theirs, ours=ours)
+accept('nothing that anybody knows has ended', 'events.life._old_*.order', ours='\\[\\]')
+accept('how it is supervised is no variable of the program', 'outcome.env._pm2_version', 'outcome.env.args', 'outcome.env.env',
+       'outcome.env.axm_*', 'outcome.env.node_args', 'outcome.env.SILENT', where='api-cluster-child/*', ours=MISSING)
+accept_keys('11.3.6: a reload that says nothing changes nothing', 'merge_logs', theirs='true', ours=MISSING, where='cli-cluster/*')
+accept_keys('11.3.6: a reload that says nothing changes nothing', 'pm_out_log_path', 'pm_err_log_path', where='cli-cluster/*',
+            theirs='.*-0[.]log"')
+accept('the same as text', 'stdout', where='cli-cluster/9*')
+accept('pmx: false loads nothing into an app, and only that could tell', 'stdout', theirs='"node_version: .*"', ours=MISSING)
+accept('shutdown_with_message says how it is ended, whoever asks', 'outcome', where='rpc-reload-soft-message/*')
+accept('a soft reload serves on, with wait_ready too', '*exit_code', 'outcome.args[*.name', 'outcome.args[*.process',
+       'outcome.args[*.pm_id',
+       where='rpc-reload-soft/7*')

@@ -66,6 +66,20 @@ with open(name + '.new', 'w') as file:
 os.rename(name + '.new', name)
 time.sleep(1000)
 ''',
+    # for a cluster: any port
+    'web.js': "require('net').createServer((client) => client.end()).listen(0)\n",
+    'web-ready.js': '''
+require('net').createServer((client) => client.end()).listen(0, () => setTimeout(() => process.send('ready'), 100))
+''',
+    'web-soft.js': '''
+const fs = require('fs')
+process.on('message', (message) => {
+  if (message !== 'shutdown') return
+  fs.appendFileSync('heard.txt', `shutdown ${process.env.restart_time}\\n`)
+  process.exit(0)
+})
+require('net').createServer((client) => client.end()).listen(0)
+''',
     'elsewhere/inner.sh': '#!/bin/sh\nexec sleep 1000\n',
     'apps.json': '''{"apps": [
   {"name": "one", "script": "dump.js", "pmx": false, "env": {"COLOR": "red", "NUMBER": 5, "FLAG": true},
@@ -78,6 +92,12 @@ time.sleep(1000)
 module.exports = { apps: [
   { name: 'first', script: 'sleeper.sh', env: { A: '1' }, env_test: { A: '2' } },
   { name: 'second', script: 'sleeper.sh', instances: 2, exec_mode: 'fork' }
+] }
+''',
+    'cluster.config.js': '''
+module.exports = { apps: [
+  { name: 'web', script: 'web-ready.js', instances: 2, exec_mode: 'cluster', wait_ready: true, listen_timeout: 10000,
+    kill_timeout: 3000, merge_logs: true, pmx: false }
 ] }
 ''',
     'apps.yaml': 'apps:\n  - name: of-yaml\n    script: sleeper.sh\n    args: x y\n',
@@ -129,6 +149,7 @@ def app(script='sleeper.sh', name='app', **values):
 CRASHES = {'script': 'crash.sh', 'name': 'app', 'max_restarts': 3}
 START = api('start', app())
 NODE = api('start', app('sleeper.js'))
+CLUSTER = api('start', app('web.js', exec_mode='cluster', instances=2))
 SPACES = [api('start', app(name='one', namespace='left')), api('start', app(name='two', namespace='left')),
           api('start', app(name='three', namespace='right'))]
 CONNECT = api('connect')
@@ -154,6 +175,8 @@ SCENARIOS = {
         api('start', app(min_uptime=5)), api('start', app(exec_mode='sideways')), api('start', app(instances='x')),
         api('start', app(kill_timeout='long')), api('start', app(unheard='of')), api('list'),
     ],
+    'api-memory': [CONNECT, api('start', app(max_memory_restart='3G')), api('restart', 'app'), api('stop', 'app')],
+    'api-cron': [CONNECT, api('start', app(cron_restart='0 0 1 1 *')), api('restart', 'app'), api('stop', 'app')],
     'api-start-twice': [CONNECT, START, START, api('stop', 'app'), START, api('start', app(force=True))],
     'api-start-existing': [CONNECT, START, api('start', 'app'), api('stop', 'app'), api('start', 'app'), api('start', 0),
                            api('start', 'default'), api('start', 'all')],
@@ -242,6 +265,35 @@ SCENARIOS = {
     # instances by count
     'api-scale': [CONNECT, START, api('scale', 'app', 3), api('scale', 'app', '+1'), api('scale', 'app', 1),
                   api('scale', 'app', 0), api('scale', 'nothing', 2)],
+    # a cluster
+    'api-cluster': [CONNECT, CLUSTER, api('list'), api('describe', 'app'), api('reload', 'app'), api('reload', 1),
+                    api('restart', 'app'), api('stop', 0), api('reload', 'app'), api('reset', 'app'), api('delete', 'app')],
+    'api-cluster-counts': [CONNECT, api('start', app('web.js', instances=2)),
+                           api('start', app('web.js', name='max', instances='max')), api('start', app('web.js', name='less', instances=-1)),
+                           api('start', app('web.js', name='one', exec_mode='cluster')),
+                           api('start', app('web.js', name='forked', exec_mode='fork', instances=2))],
+    'api-cluster-scale': [CONNECT, CLUSTER, api('scale', 'app', 4), api('scale', 'app', '+1'), api('scale', 'app', 1),
+                          api('reload', 'app'), api('scale', 'app', 2), api('restart', 'app')],
+    'api-cluster-child': [CONNECT, api('start', app('dump.js', exec_mode='cluster', instances=2, args=['--port', 'a b'],
+                                                    node_args='--no-warnings', increment_var='PORT',
+                                                    env={'COLOR': 'red', 'PORT': 3000})),
+                          read('dump-app-0.json'), read('dump-app-1.json'), remove('dump-app-1.json'),
+                          api('reload', 'app', {'env': {'COLOR': 'blue'}, 'updateEnv': True}), read('dump-app-1.json')],
+    'api-cluster-silent': [CONNECT, api('start', app('sleeper.js', exec_mode='cluster', listen_timeout=400)),
+                           api('reload', 'app')],
+    'api-cluster-ready': [CONNECT, api('start', app('web-ready.js', exec_mode='cluster', instances=2, wait_ready=True,
+                                                    listen_timeout=10000)), api('reload', 'app'), api('restart', 0)],
+    'api-cluster-never-ready': [CONNECT, api('start', app('web.js', exec_mode='cluster', wait_ready=True, listen_timeout=500)),
+                                api('reload', 'app')],
+    'api-cluster-dump': [CONNECT, CLUSTER, api('stop', 1), api('dump'), api('delete', 'all'), api('resurrect'),
+                         api('reload', 'app')],
+    'api-cluster-stdin': [CONNECT, CLUSTER, api('sendLineToStdin', 0, 'a line'), api('stop', 0),
+                          api('sendLineToStdin', 0, 'x')],
+    'api-cluster-signals': [CONNECT, CLUSTER, api('sendSignalToProcessId', 'SIGKILL', 0, until=until('online')),
+                            api('reload', 'app')],
+    'api-cluster-actions': [CONNECT, api('start', app('actions.js', exec_mode='cluster', instances=2),
+                                         until=until(axm_options={'module_name': 'told', 'some': 'thing'})),
+                            api('msgProcess', {'name': 'app', 'msg': 'hello'}, bus=['axm:reply'])],
     'api-reset': [CONNECT, START, api('restart', 'app'), api('reset', 'app'), api('reset', 'all')],
     # what is read
     'api-read': [CONNECT, api('list'), api('describe', 'app'), START, api('list'), api('describe', 'app'),
@@ -284,8 +336,8 @@ SCENARIOS = {
     ],
     # the saved list
     'api-dump': [CONNECT, START, api('start', CRASHES | {'name': 'bad'}, until=until('errored', 'bad')),
-                 api('start', app(name='off')), api('stop', 'off'), api('dump'), api('delete', 'all'), api('resurrect'),
-                 api('resurrect'), api('clearDump')],
+                 api('start', app(name='off')), api('stop', 'off'), api('dump'), api('delete', 'all'),
+                 api('resurrect', until=until('errored', 'bad')), api('resurrect'), api('clearDump')],
     'api-dump-empty': [CONNECT, api('dump'), api('dump', True), api('resurrect')],
     'api-flush': [CONNECT, START, api('flush'), api('flush', 'app', timeout=1000), api('flush', 'nothing', timeout=1000), api('reloadLogs')],
     'api-monitor': [CONNECT, START, api('monitorState', 'monitor', 'app'), api('monitorState', 'unmonitor', 'app'),
@@ -322,6 +374,15 @@ SCENARIOS = {
         cli('start', 'apps.yaml')],
     'cli-start-or': [cli('startOrRestart', 'single.json'), cli('startOrRestart', 'single.json'),
                      cli('startOrReload', 'single.json'), cli('startOrGracefulReload', 'single.json')],
+    'cli-cluster': [cli('start', 'web.js', '-i', '2', '--name', 'app', '--no-pmx'), cli('reload', 'app'), cli('reload', '0'),
+                    cli('scale', 'app', '4'), cli('scale', 'app', '+1'), cli('scale', 'app', '-1'), cli('list'),
+                    cli('describe', '0'), cli('jlist'), cli('prettylist'), cli('send', '0', 'a line'), cli('reload', 'all'),
+                    cli('reload', 'app', '--update-env', env={'NEW': 'value'}), cli('env', '0')],
+    'cli-cluster-counts': [*(cli('start', 'web.js', '-i', count, '--name', name, '--no-pmx')
+                             for name, count in (('most', 'max'), ('less', '-1'), ('one', '1'))), cli('list')],
+    'cli-cluster-file': [*(cli(verb, 'cluster.config.js')
+                           for verb in ('start', 'reload', 'startOrReload', 'startOrGracefulReload', 'restart')),
+                         cli('describe', 'web'), cli('delete', 'cluster.config.js')],
     'cli-start-stdin': [cli('start', '-', stdin='{"name": "piped", "script": "sleeper.sh"}')],
     'cli-start-off': [cli('start', 'sleeper.sh', '--name', 'app', '--no-autostart'), cli('restart', 'app')],
     'cli-life': [cli('start', 'sleeper.sh', '--name', 'app'), cli('restart', 'app'), cli('stop', 'app'), cli('stop', '0'),
@@ -373,6 +434,23 @@ SCENARIOS = {
                     rpc('restartProcessId', {'id': 0, 'env': {'current_conf': {'max_restarts': 'null'}}})],
     'rpc-reload': [START, rpc('reloadProcessId', {'id': 9}), rpc('reloadProcessId', {'id': 0}),
                    rpc('softReloadProcessId', {'id': 9}), rpc('softReloadProcessId', {'id': 0})],
+    'rpc-reload-cluster': [
+        CLUSTER, rpc('reloadProcessId', {'id': 0}), rpc('softReloadProcessId', {'id': 1}), rpc('reloadProcessId', {'id': '0'}),
+        rpc('reloadProcessId', {'id': 0, 'env': {'A': '1', 'current_conf': {'max_restarts': 4}}}),
+        {'label': 'twice', 'together': [['reloadProcessId', {'id': 0}], ['reloadProcessId', {'id': 0}]]},
+        {'label': 'hard and soft', 'together': [['reloadProcessId', {'id': 0}], ['softReloadProcessId', {'id': 0}]]},
+        {'label': 'both', 'together': [['reloadProcessId', {'id': 0}], ['reloadProcessId', {'id': 1}]]},
+        rpc('sendLineToStdin', {'pm_id': 0, 'line': 'x\n'}), rpc('stopProcessId', 0), rpc('reloadProcessId', {'id': 0})],
+    'rpc-reload-soft': [
+        api('start', app('web-soft.js', exec_mode='cluster')), rpc('reloadProcessId', {'id': 0}),
+        rpc('softReloadProcessId', {'id': 0}), read('heard.txt'), rpc('softReloadProcessId', {'id': 0}), read('heard.txt'),
+        api('start', app('web-ready.js', name='ready', exec_mode='cluster', wait_ready=True, listen_timeout=10000)),
+        rpc('softReloadProcessId', {'id': 1})],
+    'rpc-reload-soft-message': [
+        api('start', app('web-soft.js', exec_mode='cluster', shutdown_with_message=True)), rpc('reloadProcessId', {'id': 0}),
+        read('heard.txt'), rpc('softReloadProcessId', {'id': 0}), read('heard.txt')],
+    'rpc-reload-soft-ignored': [CLUSTER, rpc('softReloadProcessId', {'id': 0})],
+    'rpc-duplicate-cluster': [CLUSTER, rpc('duplicateProcessId', 0), rpc('duplicateProcessId', '1')],
     'rpc-delete': [START, rpc('deleteProcessId', 9), rpc('deleteProcessId', 0), rpc('deleteProcessId', 0)],
     'rpc-duplicate': [START, rpc('duplicateProcessId', 9), rpc('duplicateProcessId', 0), rpc('resetMetaProcessId', 1),
                       rpc('resetMetaProcessId', 9)],
@@ -393,6 +471,12 @@ SCENARIOS = {
                    rpc('monitor', 0), rpc('unmonitor', 0), rpc('monitor', 9), rpc('unmonitor', 9), rpc('reloadLogs', {})],
     'rpc-watch': [START, rpc('stopWatch', 'stopProcessId', 0), rpc('startWatch', 'restartProcessId', {'id': 9}),
                   rpc('stopWatch', 'stopAll', {}), rpc('stopWatch', 'deleteAll', {})],
+    'api-watch': [CONNECT, api('start', app(watch=True, watch_delay=500)), rpc('startWatch', 'restartProcessId', {'id': 0}),
+                  api('stop', 'app'), rpc('toggleWatch', 'restartProcessId', {'id': 0}),
+                  rpc('toggleWatch', 'restartProcessId', {'id': 0})],
+    'api-watch-paths': [CONNECT, api('start', app(watch=['lib', 'sleeper.js'], ignore_watch=['lib/tmp', '*.log'],
+                                                  watch_options={'followSymlinks': False})),
+                        rpc('stopWatch', 'restartProcessId', 0)],
     'rpc-prepare': [
         rpc('prepare', {'name': 'raw', 'pm_exec_path': '/bin/sleep', 'args': ['1000'], 'exec_interpreter': 'none', 'env': {'A': '1'},
                         'exec_mode': 'fork_mode', 'instances': 1, 'pm_cwd': '/', 'merge_logs': True, 'treekill': True,
@@ -410,11 +494,6 @@ SCENARIOS = {
 
 # Of later issues: run by hand with PM2D_TEST_LATER=1.
 LATER = {
-    'later-cluster': [CONNECT, api('start', app('sleeper.js', exec_mode='cluster', instances=2)), api('reload', 'app'),
-                      api('scale', 'app', 1)],
-    'later-watch': [CONNECT, api('start', app(watch=True)), api('stop', 'app'), rpc('toggleWatch', 'restartProcessId', {'id': 0})],
-    'later-cron': [CONNECT, api('start', app(cron_restart='0 0 1 1 *'))],
-    'later-memory': [CONNECT, api('start', app(max_memory_restart='10K'))],
     'later-logs': [CONNECT, api('start', app(name='one', log_file='all-2024.log', merge_logs=True)),
                     api('start', app(log_type='json')), api('start', app(name='two', log_date_format='YYYY')),
                    api('start', app(name='three', time=True)), api('start', app(name='four', disable_logs=True))],
@@ -435,7 +514,7 @@ NOT_RUN = {
     'actionFromJson': 'restart, stop, delete of a file', 'speedList': 'list', 'profile': 'of the command',
     'update': 'of the command', 'attach': 'of the command: reads the terminal', 'inspect': 'of the command',
     'autodump': 'writes when a timer comes', 'monit': 'a terminal: test_pm2_load', 'dashboard': 'a terminal',
-    'streamLogs': 'later: logs', 'printLogs': 'later: logs', 'logrotate': 'writes /etc',
+    'streamLogs': 'prints: test_pm2_client', 'printLogs': 'prints: test_pm2_client', 'logrotate': 'writes /etc',
     'startup': 'writes the units of the host', 'uninstallStartup': 'writes the units of the host',
     'deepUpdate': 'installs from the network', 'deploy': 'works over ssh', 'boilerplate': 'writes a project',
     'autoinstall': 'installs from the network', 'serve': 'starts a program of PM2, as start does',
@@ -458,7 +537,7 @@ CLI_RUN = {'start', 'trigger', 'startOrRestart', 'startOrReload', 'pid', 'startO
            'reloadLogs', 'kill'}
 CLI_NOT_RUN = {
     'create': 'writes a project', 'deploy': 'works over ssh', 'del': 'delete', 'updatePM2': 'update', 'monit': 'test_pm2_load',
-    'imonit': 'a terminal', 'dashboard': 'a terminal', 'dash': 'a terminal', 'logs': 'later: logs',
+    'imonit': 'a terminal', 'dashboard': 'a terminal', 'dash': 'a terminal', 'logs': 'test_pm2_client',
     'install': 'modules', 'module:install': 'modules', 'module:update': 'modules', 'module:generate': 'modules',
     'uninstall': 'modules', 'module:uninstall': 'modules', 'package': 'modules', 'publish': 'modules', 'module:publish': 'modules',
     'set': 'configuration of the client', 'multiset': 'configuration of the client', 'get': 'configuration of the client',

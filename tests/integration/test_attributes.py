@@ -226,6 +226,18 @@ class Attributes(harness.Case):
         self.assertTrue(merged.endswith('/app-out.log'), merged)
         self.assertTrue(apart.endswith('/other-out-1.log'), apart)
 
+    def test_disable_logs(self):
+        for number, attributes in enumerate(({}, {'out_file': self.path('out.log'), 'error_file': self.path('error.log')})):
+            talk = ('#!/usr/bin/python3\nimport sys, time\nprint("out", flush=True)\nprint("error", file=sys.stderr)\n'
+                    'print(file=open(sys.argv[1], "w"))\ntime.sleep(1000)\n')
+            done = self.path(f'done-{number}')
+            path = self.start_app(talk, name=f'silent{number}', disable_logs=True, args=[done], **attributes)
+            harness.wait_file(done)
+            for name in ('OutLogPath', 'ErrorLogPath'):
+                self.assertEqual(self.client.property(path, name), '/dev/null')
+            self.assertFalse(os.path.exists(self.path('out.log')))
+        self.assertFalse(os.path.exists(self.daemon.logs))
+
     def test_extra(self):
         given = {'who': 'a panel', 'tags': V('av', [V('s', 'x'), V('i', 1)]), 'deep': V('a{sv}', {'on': V('b', True)})}
         path = self.start_app(extra=V('a{sv}', {key: value if isinstance(value, V) else V('s', value)
@@ -438,16 +450,14 @@ class Others(harness.Case):
         return self.client.start(self.sleeper(), name='app', **attributes)[0]
 
     def test_not_supported_is_refused_by_name(self):
-        for name, value in (('watch', True), ('cron_restart', '* * * * *'),
-                            ('exec_mode', 'cluster'), ('max_memory_restart', '200M'), ('disable_logs', True),
-                            ('uid', 'root'), ('log_max_size', '1G'), ('log_date_format', 'YYYY')):
+        for name, value in (('uid', 'root'), ('gid', 'root')):
             with self.subTest(name):
                 self.assert_dbus_error('NotSupported', self.start_app, mentions=name, **{name: value})
         self.assertEqual(self.client.list(), [])
 
     def test_off_values_are_taken(self):
         path = self.start_app(watch=False, cron_restart=0, instances=1, exec_mode='fork', max_memory_restart=0,
-                              disable_logs=False, ignore_watch=[], log_date_format='')
+                              time=False, ignore_watch=[], log_date_format='')
         self.assertEqual(self.client.property(path, 'Status'), 'online')
 
     def test_kept_attributes_are_told_back(self):

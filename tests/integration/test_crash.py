@@ -35,9 +35,9 @@ class Crash:
             self.client.wait_event('online', 'api', seen)
             self.client.drain()
             events = [event for event, _ in self.client.events('api', seen)]
-            self.assertEqual(events, ['exit', 'restart', 'online'])
+            self.assertEqual(events, ['exit', 'crash', 'restart', 'online'])
             manually = [message.body[4] for message in self.client.signals('ProcessEvent', seen)]
-            self.assertEqual(manually, [False] * 3)
+            self.assertEqual(manually, [False] * 4)
             details = self.client.events('api', seen)[0][1]
             self.assertEqual(details['signal'], 'SIGKILL')
 

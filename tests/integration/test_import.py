@@ -11,6 +11,7 @@ import threading
 
 import harness
 from harness import is_alive, wait_until
+from load import Load
 from npm_pm2 import Pm2Case, frame, read_exactly
 
 APP = '''
@@ -36,10 +37,10 @@ class Import(Pm2Case):
         self.pm2('start', self.ecosystem(
             self.app('online'), self.app('stopped'),
             self.app('full', args=[self.path('full.out'), '--port', '80 80'], env={'WHERE': 'caf\u00e9 "x"', 'N': '7'},
-                     namespace='back', kill_timeout=3000, max_restarts=5),
-            self.app('cluster', exec_mode='cluster', instances=1)))
+                     namespace='back', watch=['nothing'], kill_timeout=3000, max_restarts=5),
+            self.app('other', uid=os.getuid())))
         self.pm2('stop', 'stopped')
-        for name in ('online', 'full', 'cluster'):
+        for name in ('online', 'full', 'other'):
             self.told(name)
 
     def names_here(self):
@@ -49,7 +50,7 @@ class Import(Pm2Case):
         self.start_four()
         before = self.in_pm2()
         self.assertEqual({name: status for name, (_, status, _) in before.items()},
-                         {'online': 'online', 'stopped': 'stopped', 'full': 'online', 'cluster': 'online'})
+                         {'online': 'online', 'stopped': 'stopped', 'full': 'online', 'other': 'online'})
 
         # first what would be done, and nothing is
         dry = self.pm2ctl('import', '--dry-run', self.home, status=1)
@@ -57,12 +58,12 @@ class Import(Pm2Case):
         self.assertEqual(set(rows), set(before))
         self.assertIn('start', rows['online'])
         self.assertIn('register', rows['stopped'])
-        self.assertIn('leave', rows['cluster'])
-        self.assertIn('exec_mode', rows['cluster'])
+        self.assertIn('leave', rows['other'])
+        self.assertIn('uid', rows['other'])
         planned = json.loads(self.pm2ctl('import', '--dry-run', '--json', self.home, status=1).stdout)
         self.assertEqual({app['name']: (app['result'], [p['action'] for p in app['processes']]) for app in planned},
                          {'online': ('planned', ['start']), 'stopped': ('planned', ['register']),
-                          'full': ('planned', ['start']), 'cluster': ('left', ['leave'])})
+                          'full': ('planned', ['start']), 'other': ('left', ['leave'])})
         self.assertEqual(self.in_pm2(), before)
         self.assertEqual(self.client.list(), [])
 
@@ -71,10 +72,10 @@ class Import(Pm2Case):
         for name in ('online', 'full'):
             os.unlink(self.path(f'{name}.out'))
         result = self.pm2ctl('import', self.home, status=1)
-        self.assertIn('cluster: stays in PM2: exec_mode', result.stderr)
+        self.assertIn('other: stays in PM2: uid', result.stderr)
         self.assertIn('full (', result.stdout)
         self.assertEqual(self.names_here(), {'online': 'online', 'stopped': 'stopped', 'full': 'online'})
-        self.assertEqual(self.in_pm2(), {'cluster': before['cluster']})
+        self.assertEqual(self.in_pm2(), {'other': before['other']})
         for name in ('online', 'full'):
             self.assertFalse(is_alive(before[name][2]), name)
         told = self.told('full')
@@ -82,14 +83,14 @@ class Import(Pm2Case):
         self.assertEqual((told['env']['WHERE'], told['env']['N']), ('caf\u00e9 "x"', '7'))
         self.assertNotEqual(told['pid'], full['pid'])
         facts = self.client.describe('full')[0]['pm2_env']
-        self.assertEqual((facts['namespace'], facts['kill_timeout'], facts['max_restarts'], facts['pm_cwd']),
-                         ('back', 3000, 5, self.daemon.apps))
+        self.assertEqual((facts['namespace'], facts['kill_timeout'], facts['max_restarts'], facts['pm_cwd'], facts['watch']),
+                         ('back', 3000, 5, self.daemon.apps, ['nothing']))
         leftover = [name for name in os.listdir(self.daemon.runtime) if name.startswith('pm2ctl-import')]
         self.assertEqual(leftover, [], 'the dump is gone')
 
         # and again: nothing is left to take
         again = json.loads(self.pm2ctl('import', '--json', self.home, status=1).stdout)
-        self.assertEqual([(app['name'], app['result']) for app in again], [('cluster', 'left')])
+        self.assertEqual([(app['name'], app['result']) for app in again], [('other', 'left')])
 
     def test_all_of_it(self):
         """Nothing is left: then the status is 0. Processes of one name come together."""
@@ -101,6 +102,32 @@ class Import(Pm2Case):
         self.assertEqual(self.in_pm2(), {})
         self.assertEqual([item['name'] for item in self.client.list()], ['one', 'many', 'many', 'many'])
         self.assertIn('no processes', self.pm2ctl('import', self.home).stdout)
+
+    def test_a_cluster(self):
+        """It is one here too: what PM2 was the primary of serves on, and can be reloaded."""
+        text = """
+            require('http').createServer((request, reply) => {
+                require('fs').writeFileSync(`served-${process.pid}`, '');
+                reply.end('hello');
+            }).listen(process.argv[2]);"""
+        script, address = self.script('web.js', text, executable=False), self.path('web.sock')
+        self.pm2('start', self.ecosystem(
+            {'name': 'web', 'script': script, 'cwd': self.daemon.apps, 'args': [address], 'exec_mode': 'cluster',
+             'instances': 3, 'kill_timeout': 4000, 'listen_timeout': 9000, 'merge_logs': True}))
+        self.pm2('stop', '2')
+        answer = json.loads(self.pm2ctl('import', '--json', self.home).stdout)
+        self.assertEqual([(app['name'], app['result'], len(app['taken'])) for app in answer], [('web', 'taken', 3)])
+        self.assertEqual(self.in_pm2(), {})
+        facts = [item['pm2_env'] for item in self.client.describe('web')]
+        self.assertEqual([(one['exec_mode'], one['status'], one['instance'], one['instances'], one['kill_timeout'],
+                           one['listen_timeout']) for one in facts],
+                         [('cluster_mode', status, i, 3, 4000, 9000) for i, status in enumerate(('online', 'online', 'stopped'))])
+        with Load(path=address, mode='close', connections=4, body='hello') as load:
+            for _ in range(2):
+                pids = [item['pid'] for item in self.client.list()]
+                wait_until(lambda now=pids: any(os.path.exists(self.path(f'served-{pid}')) for pid in now), 'they serve')
+                self.pm2ctl('reload', 'web')
+        self.assertEqual((load.result['failed'], load.result['reasons']), (0, {}))
 
     def test_a_failing_start_is_undone(self):
         """What cannot be started here runs in PM2 again, and what comes after it is taken all the same."""

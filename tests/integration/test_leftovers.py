@@ -11,7 +11,7 @@ import harness
 from harness import wait_until
 
 FAMILY = '#!/bin/sh\nsleep 1001 &\nsetsid sleep 1002 &\nexec sleep 1000\n'
-HEADER_BYTES, SLOT_BYTES, COPY_BYTES, PID_OFFSET = 64, 3000, 1496, 52
+HEADER_BYTES, PID_OFFSET = 64, 52
 STATE_FILES = ('state-slots', 'state-blobs')
 
 
@@ -108,9 +108,10 @@ class Adopt(LeftoversCase):
         """In the first slot after the manager's, with the checksum of its copy (src/platform/state-store.c)."""
         with open(self.state_path('state-slots'), 'r+b') as file:
             data = bytearray(file.read())
-            slot = HEADER_BYTES + SLOT_BYTES
+            slot_bytes = struct.unpack_from('<Q', data, 16)[0]
+            slot = HEADER_BYTES + slot_bytes
             commit = struct.unpack_from('<Q', data, slot)[0]
-            copy = slot + 8 + (commit & 1) * COPY_BYTES
+            copy = slot + 8 + (commit & 1) * (slot_bytes - 8) // 2
             _, checksum, size = struct.unpack_from('<QQQ', data, copy)
             content = copy + 24
             self.assertEqual(checksum, fnv1a(data[content:content + size]))

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Log and pid files: their names, what is in them, who opens them."""
 
+import ctypes
 import os
+import signal
 import stat
+import tempfile
 
 import harness
 
@@ -125,6 +128,163 @@ class Logs(harness.Case):
         result = self.pm2ctl('logs', 'api', '--nostream')
         self.assertIn('to out', result.stdout)
         self.assertIn('to err', result.stdout)
+
+
+class Flush(harness.Case):
+    def start_loop(self, name, **attributes):
+        script = self.script('loop.sh', '#!/bin/sh\nwhile :; do echo line; echo wrong >&2; sleep 0.02; done\n')
+        path = self.client.start_one(script, name=name, **attributes)
+        files = [self.client.property(path, key) for key in ('OutLogPath', 'ErrorLogPath')]
+        for file in files:
+            if file != '/dev/null':
+                harness.wait_file(file, lambda text: text.count('\n') >= 3)
+        return path, files
+
+    def flush(self, target, **options):
+        return self.client.manager_call('Flush', 'sa{sv}', target, harness.options(**options))
+
+    def test_files_are_empty_and_go_on(self):
+        path, files = self.start_loop('running')
+        stopped, stopped_files = self.start_loop('stopped')
+        self.client.stop('stopped')
+        before = [os.stat(file).st_ino for file in files]
+        self.assertEqual(sorted(self.flush('all')), sorted([path, stopped]))
+        for file in stopped_files:
+            self.assertEqual(harness.read_file(file), '')
+        for file in files:
+            text = harness.wait_file(file, lambda content: content.count('\n') >= 3)
+            self.assertNotIn('\0', text)
+        self.assertEqual([os.stat(file).st_ino for file in files], before)
+
+    def test_what_is_not_there_is_empty(self):
+        path, files = self.start_loop('app', error_file='/dev/null', out_file=self.path('out.log'))
+        self.client.stop('app')
+        os.unlink(files[0])
+        self.assertEqual(self.flush('app'), [path])
+        self.assertFalse(os.path.exists(files[0]))
+
+    def test_what_cannot_be_emptied(self):
+        _, files = self.start_loop('app', out_file=self.path('out.log'))
+        self.client.stop('app')
+        os.unlink(files[0])
+        os.symlink('/etc/hostname', files[0])
+        self.assert_dbus_error('InvalidData', self.flush, 'app', mentions=(files[0], 'cannot be emptied'))
+        os.unlink(files[0])
+        os.mkfifo(files[0])
+        self.assert_dbus_error('InvalidData', self.flush, 'app', mentions=files[0])
+        self.assertNotEqual(os.path.getsize('/etc/hostname'), 0)
+
+    def test_options_and_targets(self):
+        self.assert_dbus_error('NoSuchProcess', self.flush, 'nobody')
+        self.start_loop('app')
+        self.assert_dbus_error('org.freedesktop.DBus.Error.InvalidArgs', self.flush, 'app', mentions='force', force=True)
+
+    def test_pm2ctl(self):
+        _, files = self.start_loop('app')
+        self.client.stop('app')
+        self.assertIn('app (0) has empty logs', self.pm2ctl('flush').stdout)
+        self.assertEqual([os.path.getsize(file) for file in files], [0, 0])
+        self.pm2ctl('reloadLogs')
+
+
+class Full(harness.Case):
+    """No byte is free: the app lives on, its logs can be emptied, and then it logs again."""
+
+    def setUp(self):
+        super().setUp()
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        if os.geteuid() != 0:
+            self.skipTest('a small file system takes root')
+
+    def small_daemon(self):
+        """A pm2d that sees a file system of a quarter of a megabyte at a folder, which is looked at through its eyes."""
+        folder = tempfile.mkdtemp(prefix='pm2-full-')
+        self.addCleanup(os.rmdir, folder)
+
+        def mount():
+            new_namespace, private = 0x20000, 0x40000 | 0x4000  # CLONE_NEWNS, MS_PRIVATE | MS_REC
+            if self.libc.unshare(new_namespace) or self.libc.mount(None, b'/', None, private, None) or self.libc.mount(
+                    b'none', folder.encode(), b'tmpfs', 0, b'size=256k'):
+                os._exit(77)
+
+        daemon = self.new_daemon(preexec=mount)
+        try:
+            daemon.start()
+        except AssertionError:
+            self.expected_status = 77
+            self.skipTest('no mount namespace can be had here')
+        return daemon, folder, f'/proc/{daemon.process.pid}/root{folder}'
+
+    def test_flush_frees_and_logging_goes_on(self):
+        daemon, folder, seen = self.small_daemon()
+        client = daemon.connect()
+        script = os.path.join(daemon.apps, 'loop.sh')
+        with open(script, 'w', encoding='utf-8') as file:
+            file.write('while :; do echo a line of some length, so that it is full soon || sleep 0.01; done\n')
+        path = client.start_one(script, name='app', out_file=f'{folder}/out.log', error_file='/dev/null', interpreter='sh')
+        pid = client.property(path, 'Pid')
+
+        def free():
+            status = os.statvfs(seen)
+            return status.f_bfree * status.f_bsize
+
+        for _ in range(2):
+            harness.wait_until(lambda: free() == 0, 'the disk is full')
+            before = os.path.getsize(f'{seen}/out.log')
+            self.assertEqual(client.property(path, 'Status'), 'online')
+            self.assertEqual(client.manager_call('Flush', 'sa{sv}', 'app', {}), [path])
+            self.assertGreater(before, 200000)
+        # the last line may be cut short by the disk, full once more
+        harness.wait_file(f'{seen}/out.log', lambda text: '\n' in text)
+        self.assertEqual(client.property(path, 'Pid'), pid)
+
+
+class Reload(harness.Case):
+    """A program that opens its log anew is heard of by ReloadLogs alone."""
+
+    SCRIPT = '#!/bin/sh\ntrap "exec >>$1" USR1\necho first\nwhile :; do sleep 0.02; echo line; done\n'
+
+    def reopened(self):
+        """A renamed log that the program does not write to any more."""
+        out = self.path('out.log')
+        path = self.client.start_one(self.script('reopen.sh', self.SCRIPT), name='app', args=[out], out_file=out)
+        harness.wait_file(out)
+        os.rename(out, out + '.old')
+        self.client.send_signal('app', 'SIGUSR1')
+        harness.wait_file(out)
+        return path, out
+
+    def watched(self, file):
+        """Whether pm2d holds the file."""
+        folder = f'/proc/{self.daemon.process.pid}/fd'
+        return os.stat(file).st_ino in [os.stat(f'{folder}/{name}').st_ino for name in os.listdir(folder)]
+
+    def test_a_log_that_was_opened_anew(self):
+        for how in ('call', 'signal', 'pm2ctl'):
+            with self.subTest(how):
+                _, out = self.reopened()
+                self.assertTrue(self.watched(out + '.old'))
+                self.assertFalse(self.watched(out))
+                if how == 'call':
+                    self.client.manager_call('ReloadLogs')
+                elif how == 'signal':
+                    os.kill(self.daemon.process.pid, signal.SIGUSR2)
+                else:
+                    self.pm2ctl('reload-logs')
+                harness.wait_until(lambda out=out: self.watched(out), 'the new file is bounded')
+                self.assertFalse(self.watched(out + '.old'))
+                self.client.delete('app')
+                os.unlink(out)
+
+    def test_a_renamed_log_stays_what_it_is(self):
+        script = self.script('loop.sh', '#!/bin/sh\nwhile :; do echo line; sleep 0.02; done\n')
+        out = self.path('out.log')
+        self.client.start_one(script, name='app', out_file=out)
+        harness.wait_file(out)
+        os.rename(out, out + '.old')
+        self.client.manager_call('ReloadLogs')
+        self.assertTrue(self.watched(out + '.old'))
+        self.assertFalse(os.path.exists(out))
 
 
 if __name__ == '__main__':

@@ -124,10 +124,10 @@ class MessageBus(BusCase):
         pid = self.client.property(path, 'Pid')
         os.kill(pid, signal.SIGKILL)
         events = stream.wait_event('online')
-        self.assertEqual(kinds(events), ['exit', 'restart', 'online'])
+        self.assertEqual(kinds(events), ['exit', 'crash', 'restart', 'online'])
         self.assertEqual((events[0]['data']['signal'], events[0]['process']['pid']), ('SIGKILL', pid))
-        self.assertIn('SIGKILL', events[1]['data']['reason'])
-        self.assertNotEqual(events[2]['process']['pid'], pid)
+        self.assertIn('SIGKILL', events[2]['data']['reason'])
+        self.assertNotEqual(events[3]['process']['pid'], pid)
 
     def test_names_as_json(self):
         stream = self.open_bus()
@@ -325,8 +325,8 @@ class Ctl(BusCase):
         process, stream = self.follow()
         self.client.start(self.sleeper(), name='api')
         self.client.send_signal('all', 'KILL')
-        lines = self.lines(stream, 5)
-        for line, words in zip(lines, ('online', 'start', 'exit (SIGKILL)', 'restart: ', 'online')):
+        lines = self.lines(stream, 6)
+        for line, words in zip(lines, ('online', 'start', 'exit (SIGKILL)', 'crash', 'restart: ', 'online')):
             self.assertRegex(line, r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+  \d\|api  \w+')
             self.assertIn(words, line)
         process.send_signal(signal.SIGINT)

@@ -7,13 +7,17 @@ there, and the verbs that everybody types. It never starts a daemon of its own.
     PM2D_TEST_PM2_VERSION=5.4.3   another client (tests/pm2-versions.py)
 """
 
+import json
 import os
+import re
 import shutil
+import socket
 import unittest
 
 import harness
 import pm2_home
 from harness import wait_until
+from load import Load
 from pm2_home import HOMES, NEWEST
 
 PEER = os.environ.get('PM2D_TEST_PEER', 'pm2d')
@@ -65,6 +69,22 @@ class Examples(ClientCase):
                          ('api', 0, 'online', 1))
         self.assertTrue(harness.is_alive(app['pid']))
         self.assertIn(f'pid: {int(result.stdout.partition("pid: ")[2].partition(",")[0])},', result.stdout)
+        self.assert_same_server()
+
+    def test_cluster(self):
+        """-i makes a cluster of what Node runs, and both processes serve one port."""
+        with open(self.home.path('server.js'), 'w', encoding='utf-8') as file:
+            file.write("require('net').createServer((socket) => socket.end(String(process.pid)))"
+                       ".listen(require('path').join(__dirname, 'server.sock'), () => process.send('ready'));")
+        self.home.pm2('start', 'server.js', '-i', '2', '--wait-ready')
+        apps = self.home.jlist()
+        self.assertEqual([app['pm2_env']['exec_mode'] for app in apps], ['cluster_mode'] * 2)
+        pids, seen = {app['pid'] for app in apps}, set()
+        while seen != pids:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(self.home.path('server.sock'))
+                seen.add(int(client.recv(100)))
+            self.assertLessEqual(seen, pids)
         self.assert_same_server()
 
     def test_message(self):
@@ -158,6 +178,179 @@ class Command(ClientCase):
         self.assertEqual(pm2_home.node_daemons(home.home), [])
         self.assertEqual([name for name in ('rpc.sock', 'pub.sock', 'pm2.pid') if os.path.exists(os.path.join(home.home, name))],
                          [])
+
+
+SERVER = '''
+const server = require('http').createServer((request, reply) => {
+  require('fs').writeFileSync(`served-${process.pid}`, '')
+  reply.end('hello')
+})
+server.listen(process.env.PORT || require('path').join(__dirname, 'web.sock'), () => process.send('ready'))
+'''
+ECOSYSTEM = '''
+module.exports = { apps: [{ name: 'web', script: 'server.js', exec_mode: 'cluster', instances: 2, wait_ready: true,
+                            listen_timeout: 20000, kill_timeout: 5000, merge_logs: true, env: { PORT: %d } }] }
+'''
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+class Cluster(ClientCase):
+    def setUp(self):
+        super().setUp()
+        self.home.script('server.js', SERVER)
+
+    def load(self, **where):
+        return Load(**(where or {'path': self.home.path('web.sock')}), mode='close', connections=4, body='hello')
+
+    def wait_served(self):
+        """A request has been answered by who is there now."""
+        paths = [self.home.path(f'served-{app["pid"]}') for app in self.home.jlist()]
+        wait_until(lambda: any(os.path.exists(path) for path in paths), 'they serve')
+
+    def assert_served(self, load):
+        if PEER == 'pm2d':  # PM2 itself loses some
+            self.assertEqual((load.result['failed'], load.result['reasons']), (0, {}))
+
+    def facts(self):
+        return [(app['pm_id'], app['pm2_env']['status'], app['pm2_env']['exec_mode'], app['pm2_env']['restart_time'])
+                for app in self.home.jlist()]
+
+    def test_reload(self):
+        """All processes are replaced, and no request is lost."""
+        home = self.home
+        home.pm2('start', 'server.js', '-i', '2', '--name', 'web')
+        before = {app['pid'] for app in home.jlist()}
+        wait_until(lambda: os.path.exists(home.path('web.sock')), 'it listens')
+        with self.load() as load:
+            self.wait_served()
+            home.pm2('reload', 'web')
+            self.wait_served()
+            self.assertEqual(self.facts(), [(0, 'online', 'cluster_mode', 1), (1, 'online', 'cluster_mode', 1)])
+            home.pm2('reload', '1')
+            home.pm2('reload', 'all', '--update-env', env={'NEW': 'value'})
+            self.wait_served()
+        self.assert_served(load)
+        self.assertEqual(self.facts(), [(0, 'online', 'cluster_mode', 2), (1, 'online', 'cluster_mode', 3)])
+        after = home.jlist()
+        self.assertEqual({app['pid'] for app in after} & before, set())
+        self.assertEqual([app['pm2_env']['NEW'] for app in after], ['value'] * 2)
+        for pid in before:
+            self.assertFalse(harness.is_alive(pid))
+        self.assert_same_server()
+
+    def test_file(self):
+        """With wait_ready, by each of the verbs that reload."""
+        home = self.home
+        port = free_port()
+        home.script('ecosystem.config.js', ECOSYSTEM % port)
+        home.pm2('start', 'ecosystem.config.js')
+        with self.load(port=port) as load:
+            for verb in ('reload', 'startOrReload', 'startOrGracefulReload'):
+                self.wait_served()
+                home.pm2(verb, 'ecosystem.config.js')
+            self.wait_served()
+        self.assertEqual(self.facts(), [(0, 'online', 'cluster_mode', 3), (1, 'online', 'cluster_mode', 3)])
+        logs = {app['pm2_env']['pm_out_log_path'] for app in home.jlist()}
+        self.assertEqual(logs, {os.path.join(home.home, 'logs', 'web-out.log')})
+        self.assert_served(load)
+        self.assert_same_server()
+
+    def test_scale(self):
+        home = self.home
+        home.pm2('start', 'server.js', '-i', '2', '--name', 'web')
+        wait_until(lambda: os.path.exists(home.path('web.sock')), 'it listens')
+        with self.load() as load:
+            self.wait_served()
+            home.pm2('scale', 'web', '4')
+            self.assertEqual(len(self.facts()), 4)
+            home.pm2('scale', 'web', '+1')
+            pids = {app['pid'] for app in home.jlist()}
+            self.assertEqual(len(pids), 5)
+            home.pm2('reload', 'web')
+            self.wait_served()
+        self.assert_served(load)
+        self.assertEqual([fact[1:] for fact in self.facts()], [('online', 'cluster_mode', 1)] * 5)
+        home.pm2('scale', 'web', '1')
+        (number, status, _, _), = self.facts()
+        self.assertEqual(status, 'online')
+        with self.load() as load:
+            self.wait_served()
+            home.pm2('reload', str(number))
+            self.wait_served()
+        self.assert_served(load)
+        for pid in pids:
+            self.assertFalse(harness.is_alive(pid))
+        self.assert_same_server()
+
+
+TICKS = """
+let count = 0
+setInterval(() => { console.log(`tick ${++count}\\nand more`); console.error('wrong') }, 50)
+"""
+
+
+class Logs(ClientCase):
+    """What is logged comes to the command and to the bus as it is written."""
+
+    def setUp(self):
+        super().setUp()
+        self.home.script('ticks.js', TICKS)
+        self.home.pm2('start', 'ticks.js', '--name', 'ticks')
+
+    def follow(self, *words):
+        """Lines of pm2 logs, without those that were there and its headings."""
+        child = self.home.open_node(self.home.command(), 'logs', 'ticks', '--lines', '0', *words)
+        for line in child.stdout:
+            line = pm2_home.ANSI.sub('', line).strip()
+            if 'tick ' in line or 'and more' in line or 'wrong' in line:
+                yield line
+
+    def ticks(self, lines, count=5):
+        """The numbers of some ticks."""
+        found = []
+        while len(found) < count:
+            number = re.search(r'tick (\d+)', next(lines))
+            found += [int(number[1])] if number else []
+        return found
+
+    def test_command(self):
+        found = self.ticks(self.follow('--out'))
+        self.assertEqual(found, list(range(found[0], found[0] + 5)))
+        self.assertIn(next(self.follow('--err', '--raw')), ('wrong',))
+        self.assertRegex(next(self.follow('--out')), r'^0\|ticks +\| (tick \d+|and more)$')
+
+    def test_command_json(self):
+        line = json.loads(next(self.follow('--json', '--out')))
+        self.assertEqual((line['type'], line['process_id'], line['app_name']), ('out', 0, 'ticks'))
+        self.assertRegex(line['message'], r'^tick \d+\n?and more')
+
+    def test_bus(self):
+        found = {}
+        with self.home.bus() as bus:
+            while set(found) != {'log:out', 'log:err'}:
+                event, packet = bus.receive()
+                if event.startswith('log:') and event != 'log:PM2':
+                    found[event] = packet
+        self.assertEqual({event: sorted(packet) for event, packet in found.items()},
+                         {event: ['at', 'data', 'process'] for event in found})
+        self.assertEqual(found['log:out']['process'], {'pm_id': 0, 'name': 'ticks', 'rev': None, 'namespace': 'default'})
+        self.assertRegex(found['log:out']['data'], r'^tick \d+\nand more\n')
+        self.assertRegex(found['log:err']['data'], r'^wrong\n')
+
+    def test_disable_logs(self):
+        self.home.pm2('start', 'ticks.js', '--name', 'silent', '--disable-logs')
+        with self.home.bus() as bus:
+            seen = []
+            while seen.count('ticks') < 10:
+                event, packet = bus.receive()
+                if event.startswith('log:') and event != 'log:PM2':
+                    seen.append(packet['process']['name'])
+        self.assertNotIn('silent', seen)
 
 
 if __name__ == '__main__':

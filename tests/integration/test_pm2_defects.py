@@ -66,7 +66,7 @@ class Defects:
         self.assertEqual(self.client.list(), [])
 
     def test_11_1_5_a_pattern_that_cannot_be_had_is_refused(self):
-        self.assert_dbus_error('NotSupported', self.start_app, STAYS, cron_restart='not a pattern',
+        self.assert_dbus_error('InvalidConfig', self.start_app, STAYS, cron_restart='not a pattern',
                                mentions='cron_restart')
         self.assertEqual(self.client.list(), [])
 
@@ -228,7 +228,7 @@ class Defects:
         self.client.wait_event('online', 'app', seen)
         self.client.stop('app')
         self.client.delete('app')
-        self.assertEqual(self.events_of(seen), ['exit', 'restart', 'online', 'exit', 'stop', 'delete'])
+        self.assertEqual(self.events_of(seen), ['exit', 'crash', 'restart', 'online', 'exit', 'stop', 'delete'])
 
     def test_11_3_2_online_is_said_of_what_is_online(self):
         path = self.start_app(STAYS)

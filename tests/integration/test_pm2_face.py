@@ -35,8 +35,8 @@ class Wire:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)  # it waits where the queue is full
         self.socket.settimeout(harness.TIMEOUT)
-        self.socket.connect(path)
         self.number = 0
 
     def close(self):
@@ -241,10 +241,102 @@ class Apps(Face):
     def test_what_is_not_supported_is_named(self):
         self.start()
         wire = self.wire()
-        for key, value in {'exec_mode': 'cluster_mode', 'watch': True, 'cron_restart': '* * * * *',
-                           'max_memory_restart': 1000000, 'log_date_format': 'YYYY'}.items():
+        for key, value in {'exec_mode': 'cluster_mode', 'watch': 5, 'cron_restart': 'not a pattern',
+                           'max_memory_restart': 'a lot'}.items():
             self.assertIn(key, wire.error('prepare', self.app(**{key: value})))
         self.assertEqual(wire.value('getMonitorData', {}), [])
+
+    def test_max_memory_restart(self):
+        """As PM2's clients send it and read it back, in bytes: what is nothing takes it away."""
+        self.start()
+        wire = self.wire()
+        wire.value('prepare', self.app(max_memory_restart=1 << 40))
+
+        def told():
+            return wire.value('getMonitorData', {})[0]['pm2_env'].get('max_memory_restart')
+
+        self.assertEqual(told(), 1 << 40)
+        for off in (0, False, '', None):
+            wire.value('restartProcessId', {'id': 0, 'env': {'current_conf': {'max_memory_restart': off}}})
+            self.assertFalse(told())
+            self.assertEqual(self.client.describe('0')[0]['pm2_env']['max_memory_restart'], 0)
+            wire.value('restartProcessId', {'id': 0, 'env': {'current_conf': {'max_memory_restart': '2G'}}})
+            self.assertEqual(told(), 2 << 30)
+        wire.value('stopProcessId', 0)
+
+    def test_watch(self):
+        """A stop ends it and a start brings it back, with the paths that PM2's own daemon loses."""
+        self.start()
+        wire = self.wire()
+        folder = self.daemon.make_folder('watched')
+        wire.value('prepare', self.app(watch=[folder], ignore_watch=['x'], watch_delay=10))
+        path = '/org/pm2/Process/0'
+
+        def told():
+            return wire.value('getMonitorData', {})[0]['pm2_env']['watch']
+
+        def watching(value):
+            self.client.wait_property(path, 'Watching', value)
+        watching(True)
+        self.assertEqual(told(), [folder])
+        again = {'success': True, 'notrestarted': True}
+        self.assertEqual(wire.value('startWatch', 'restartProcessId', {'id': 0}), again)
+        self.assertEqual(wire.value('stopWatch', 'stopProcessId', 0), {'success': True})
+        watching(False)
+        self.assertIs(told(), False)
+        self.assertEqual(wire.value('startWatch', 'restartProcessId', {'id': 0}), {'success': True})
+        watching(True)
+        self.assertEqual(told(), [folder])
+        wire.value('toggleWatch', 'restartProcessId', {'id': 0})
+        watching(False)
+        wire.value('toggleWatch', 'restartProcessId', {'id': 0})
+        watching(True)
+        wire.value('stopWatch', 'stopAll', {})
+        wire.value('stopProcessId', 0)
+        watching(False)
+        self.client.manager_call('Save', 'sa{sv}', '', {})
+        wire.value('restartProcessId', {'id': 0})
+        watching(True)
+        self.assertEqual(told(), [folder])
+        wire.value('deleteProcessId', 0)
+        self.client.manager_call('Resurrect', 'sa{sv}', '', {})
+        path = self.client.manager_call('GetProcessesByName', 's', 'app')[0]
+        watching(False)
+        self.client.manager_call('Restart', 'sa{sv}', 'app', {})
+        watching(True)
+        self.assertEqual(told(), [folder])
+        with open(os.path.join(folder, 'a'), 'w', encoding='ascii'):
+            pass
+        self.client.wait_property(path, 'RestartCount', 1)
+        for method in ('stopWatch', 'startWatch', 'toggleWatch'):
+            self.assertEqual(wire.value(method, 'restartProcessId', {'id': 99})['success'], True)
+
+    def test_forms_of_logs(self):
+        """As PM2's clients send them; they are read back."""
+        self.start()
+        wire = self.wire()
+        path = os.path.join(self.daemon.apps, 'all.log')
+        wire.value('prepare', self.app(log_date_format='YYYY', time=False, log_type='json', pm_log_path=path))
+        env = wire.value('getMonitorData', {})[0]['pm2_env']
+        self.assertEqual((env['log_date_format'], env['log_type'], env['time']), ('YYYY', 'json', False))
+        self.assertIn(env['pm_log_path'], (path, path.replace('.log', '-0.log')))
+        harness.wait_until(lambda: os.path.exists(env['pm_log_path']), 'the log of both is there')
+
+    def test_cron_restart(self):
+        """As PM2's clients send it and read it back: 0 takes it away."""
+        self.start()
+        wire = self.wire()
+        wire.value('prepare', self.app(cron_restart='0 0 29 2 *'))
+        self.assertEqual(wire.value('getMonitorData', {})[0]['pm2_env']['cron_restart'], '0 0 29 2 *')
+        self.assertGreater(self.client.describe('0')[0]['pm2_env']['next_cron_run'], 0)
+        for off in ('0', 0, False):
+            wire.value('restartProcessId', {'id': 0, 'env': {'current_conf': {'cron_restart': off}}})
+            self.assertEqual(self.client.describe('0')[0]['pm2_env']['next_cron_run'], 0)
+            self.assertIs(wire.value('getMonitorData', {})[0]['pm2_env']['cron_restart'], False)
+            wire.value('restartProcessId', {'id': 0, 'env': {'current_conf': {'cron_restart': '@daily'}}})
+            self.assertGreater(self.client.describe('0')[0]['pm2_env']['next_cron_run'], 0)
+        wire.value('stopProcessId', 0)
+        self.assertEqual(self.client.describe('0')[0]['pm2_env']['next_cron_run'], 0)
 
     def test_what_is_no_attribute_comes_back(self):
         self.start()
@@ -290,6 +382,157 @@ class Apps(Face):
         started = wire.value('startProcessId', '0')
         self.assertEqual(started['pm2_env']['status'], 'online')
         self.assertEqual(wire.error('startProcessId', 0), 'process already online')
+
+
+WORKER = '''
+const fs = require('fs')
+if (process.env.MODE === 'exit') process.exit(3)
+process.on('message', (message) => {
+  if (message === 'shutdown') {
+    fs.appendFileSync('heard', `${process.env.restart_time}\\n`)
+    process.exit(0)
+  }
+})
+require('net').createServer().listen(0, () => {
+  process.send({ type: 'listens', data: 1 })
+  // the first is ready at once, others when they may be
+  const timer = setInterval(() => {
+    if (process.env.restart_time !== '0' && !fs.existsSync('go')) return
+    clearInterval(timer)
+    process.send('ready')
+  }, 10)
+})
+'''
+
+
+class Cluster(Face):
+    def worker(self, **values):
+        return self.app(pm_exec_path=self.script('worker.js', WORKER), exec_interpreter='node', exec_mode='cluster_mode',
+                        **values)
+
+    def begin(self, **values):
+        self.start()
+        wire = self.wire()
+        return wire, wire.value('prepare', self.worker(**values))[0]
+
+    def bus(self):
+        bus = Wire(self.socket_path('pub.sock'))
+        self.addCleanup(bus.close)
+        return bus
+
+    def told(self, bus, last):
+        """What is told of processes, up to an event."""
+        events = []
+        while not events or events[-1][0] != last:
+            name, payload = bus.frame()
+            if name == b's:process:event':
+                payload = json.loads(payload[2:])
+                events.append((payload['event'], payload['process']['pm_id'], payload['process']['restart_time']))
+        return events
+
+    def test_what_is_told_of_one(self):
+        wire, started = self.begin(instances=2)
+        first, second = wire.value('getMonitorData', {})
+        version = wire.value('getVersion', {})
+        for one in (started, first, second):
+            env = one['pm2_env']
+            self.assertEqual((env['exec_mode'], env['instances'], env['_pm2_version']), ('cluster_mode', 2, version))
+        wire.value('prepare', self.app(name='forked'))
+        self.assertNotIn('_pm2_version', wire.value('getMonitorData', {})[2]['pm2_env'])
+
+    def test_the_reply_of_a_reload_is_the_process_that_runs(self):
+        wire, started = self.begin()
+        for count, method in enumerate(('reloadProcessId', 'softReloadProcessId'), 1):
+            reply = wire.value(method, {'id': 0})
+            self.assertEqual(set(reply), {'pid', 'name', 'pm2_env', 'pm_id'})
+            self.assertEqual((reply['name'], reply['pm_id'], reply['pm2_env']['status'], reply['pm2_env']['restart_time']),
+                             ('app', 0, 'online', count))
+            self.assertEqual(reply['pid'], wire.value('getMonitorData', {})[0]['pid'])
+        self.assertFalse(harness.is_alive(started['pid']))
+
+    def test_a_soft_reload_says_shutdown(self):
+        wire, _ = self.begin()
+        wire.value('reloadProcessId', {'id': 0})
+        wire.value('softReloadProcessId', {'id': 0})
+        wire.value('reloadProcessId', {'id': 0})
+        # the second of the four, and nobody else
+        self.assertEqual(harness.read_file(self.path('heard')), '1\n')
+        wire.value('stopProcessId', 0)
+        self.assertEqual(harness.read_file(self.path('heard')), '1\n')
+
+    def test_a_soft_reload_goes_on_with_the_next_supervisor(self):
+        wire, started = self.begin(wait_ready=True, listen_timeout=60000)
+        bus = self.bus()
+        wire.send('softReloadProcessId', {'id': 0})
+        while bus.frame()[0] != b's:listens':
+            pass
+        self.client.manager_call('Reexecute')
+        self._client = wait_until(self.daemon.try_connect, 'the successor answers')
+        self.assertEqual(self.client.list()[0]['pid'], started['pid'])
+        open(self.path('go'), 'w', encoding='ascii').close()
+        wait_until(lambda: not harness.is_alive(started['pid']), 'the old one has ended')
+        self.assertEqual(harness.read_file(self.path('heard')), '0\n')
+
+    def test_a_reload_that_fails_is_an_error_and_no_more(self):
+        wire, started = self.begin(kill_timeout=2000)
+        for method in ('reloadProcessId', 'softReloadProcessId'):
+            error = wire.error(method, {'id': 0, 'env': {'MODE': 'exit'}})
+            self.assertIn('was not reloaded', error)
+            self.assertIn('exited with code 3', error)
+            wire.error(method, {'id': 0, 'env': {'current_conf': {'max_restarts': 'x'}}})
+            listed, = wire.value('getMonitorData', {})
+            self.assertEqual((listed['pid'], listed['pm2_env']['restart_time']), (started['pid'], 0))
+            self.assertNotIn('MODE', listed['pm2_env'])
+        self.assertFalse(os.path.exists(self.path('heard')))
+        self.assertEqual(wire.value('reloadProcessId', {'id': 0})['pm2_env']['restart_time'], 1)
+
+    def test_one_reload_at_a_time(self):
+        wire, _ = self.begin()
+        other = self.wire()
+        methods = ('reloadProcessId', 'softReloadProcessId', 'reloadProcessId')
+        for method in methods:
+            wire.send(method, {'id': 0})
+        replies = [json.loads(wire.frame()[0][2:]) for _ in methods]
+        refused = {'error': 'Reload already in progress for process id 0, retry later'}
+        self.assertEqual([{'error': reply['error']} for reply in replies[:2]], [refused] * 2)
+        self.assertEqual(replies[2]['args'][0]['pm2_env']['restart_time'], 1)
+        self.assertEqual(other.value('reloadProcessId', {'id': 0})['pm2_env']['restart_time'], 2)
+
+    def test_a_reload_is_told_once(self):
+        wire, _ = self.begin()
+        bus = self.bus()
+        wire.value('reloadProcessId', {'id': 0})
+        wire.call('notifyByProcessId', {'id': 0, 'action_name': 'reload', 'manually': True})
+        self.assertEqual(self.told(bus, 'reload'), [('online', 0, 1), ('reload', 0, 1)])
+        self.client.manager_call('Reload', 'sa{sv}', 'app', harness.options())
+        self.assertEqual(self.told(bus, 'reload'), [('online', 0, 2), ('reload', 0, 2)])
+        wire.value('stopProcessId', 0)
+        self.assertEqual(self.told(bus, 'stop')[0][0], 'exit')
+
+    def test_messages_have_a_revision(self):
+        """Of what has a type, as PM2 tells it."""
+        self.start()
+        bus, wire = self.bus(), self.wire()
+        wire.value('prepare', self.worker())
+        name, payload = bus.frame()
+        while name != b's:listens':
+            name, payload = bus.frame()
+        self.assertEqual(json.loads(payload[2:])['process'], {'pm_id': 0, 'name': 'app', 'rev': None, 'namespace': 'default'})
+
+    def test_no_line_for_a_cluster(self):
+        wire, _ = self.begin()
+        text = 'Cannot send line to processes in cluster mode'
+        self.assertEqual(wire.error('sendLineToStdin', {'pm_id': 0, 'line': 'x'}), text)
+        wire.value('stopProcessId', 0)
+        self.assertEqual(wire.error('sendLineToStdin', {'pm_id': 0, 'line': 'x'}), text)
+
+    def test_what_does_not_run_is_started(self):
+        wire, _ = self.begin()
+        for method in ('reloadProcessId', 'softReloadProcessId'):
+            wire.value('stopProcessId', 0)
+            reply = wire.value(method, {'id': 0})
+            self.assertEqual((reply['pm2_env']['status'], reply['pm2_env']['restart_time']), ('online', 0))
+            self.assertEqual(reply['process'], {'pid': reply['pid']})
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import json
 import os
 
 import harness
-from harness import PRELOAD, wait_file, wait_until
+from harness import wait_file, wait_until
 from test_message_bus import BusCase, kinds
 
 STAYS = "setInterval(() => {}, 1000);\n"
@@ -92,7 +92,7 @@ class Preload(BusCase):
         path = self.app(f'console.log({SEEN}); {STAYS}', pmx='preload', node_args=['--no-warnings'], args=['a', 'b'])
         self.wait_version()
         command = harness.read_file(f'/proc/{self.client.property(path, "Pid")}/cmdline').split('\0')
-        self.assertEqual(command[1:-1], ['--no-warnings', '--require', PRELOAD, self.path('app.js'), 'a', 'b'])
+        self.assertEqual(command[1:-1], ['--no-warnings', '--require', os.path.join(harness.PRELOADS, 'preload.cjs'), self.path('app.js'), 'a', 'b'])
         self.assertEqual(self.seen(), {'args': ['--no-warnings'], 'variable': True})
         self.client.restart('app')
         self.wait_version()
@@ -233,13 +233,13 @@ class Preload(BusCase):
         self.assertEqual(harness.read_file(self.output(stream='error')), '')
 
     def test_the_file_is_missing(self):
-        self._daemon = self.new_daemon(environment={'PM2D_PRELOAD_PATH': '/nowhere/preload.cjs'})
+        self._daemon = self.new_daemon(environment={'PM2D_PRELOAD_FOLDER': '/nowhere'})
         self.daemon.start()
         path = self.app(f'console.log({SEEN}); {STAYS}')
         self.assertEqual(self.seen(), {'args': [], 'variable': True})
         text = '/nowhere/preload.cjs: No such file or directory'
         self.assertEqual(self.client.property(path, 'StatusText'), f'pmx: {text}')
-        self.assertIn(f"'app': it goes without pmx=preload: {text}", self.daemon.log_text())
+        self.assertIn(f"'app': it goes without what pmx asks for: {text}", self.daemon.log_text())
 
     def test_what_may_not_be_read(self):
         """Node 20 ends if it is asked to."""

@@ -15,7 +15,9 @@ STUBBORN = "#!/bin/sh\ntrap '' INT\necho ready >ready\nwhile :; do sleep 0.05; d
 CHECK_STATE = ('--check-state=3,4',)
 
 
-class Reexec:
+class Renewable:
+    """For cases whose supervisor is renewed: one that runs a program of its own, which can be replaced."""
+
     def setUp(self):
         super().setUp()
         # A program of its own, that can be replaced.
@@ -49,6 +51,8 @@ class Reexec:
         os.chmod(self.program + '.new', 0o755)
         os.rename(self.program + '.new', self.program)
 
+
+class Reexec(Renewable):
     def test_processes_stay_children(self):
         path = self.client.start_one(self.script('family.sh', FAMILY), name='family')
         wait_until(lambda: self.client.property(path, 'Tasks') == 3, 'the family is complete')

@@ -403,11 +403,11 @@ class OfPm2(SavedListCase):
         self.assertEqual(self.client.property(paths[0], 'Cwd'), self.daemon.apps)
 
     def test_what_is_not_supported_is_said(self):
-        path = self.dump(self.entry('cluster', exec_mode='cluster_mode'), self.entry('good'), {'name': 'none'})
+        path = self.dump(self.entry('other', uid='nobody'), self.entry('good'), {'name': 'none'})
         error = self.assert_dbus_error('PartialFailure', self.resurrect, path)
         lines = error.message.splitlines()
         self.assertEqual(len(lines), 2, lines)
-        self.assertIn('exec_mode', lines[0])
+        self.assertIn('uid: ', lines[0])
         self.assertIn('pm_exec_path', lines[1])
         self.assertEqual(self.names(), [('good', 'online')])
 

@@ -90,7 +90,7 @@ class Instances(Case):
         for value in (1025, -1025, 1.5, 'many', 'MAX', '', True, 10**12):
             with self.subTest(value):
                 self.assert_dbus_error('InvalidConfig', self.start, value, mentions='instances: ')
-        self.assert_dbus_error('NotSupported', self.start, 2, exec_mode='cluster', mentions='exec_mode: ')
+        self.assert_dbus_error('InvalidConfig', self.start, 2, exec_mode='cluster', mentions='exec_mode: ')
         self.assertEqual(self.client.list(), [])
 
     def test_what_exists(self):

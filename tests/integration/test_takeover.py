@@ -206,7 +206,7 @@ class Takeover(harness.Case):
         self.client.wait_property(path, 'Pid', pid)
         for _ in range(2):
             client = self.replace()
-            kept = [fd for name, fd in self.daemon.store.kept if name == 'p0']
+            kept = [fd for name, fd in self.daemon.store.kept if name.startswith('p')]
             self.assertEqual([self.pid_of(fd) for fd in kept], [pid])
             self.assertEqual((client.property(path, 'Pid'), client.property(path, 'Status')), (pid, 'online'))
         os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,8 @@
 
     tests/system/vm.py memory [CASE...]
                                  the cases of vm_memory.py, or some: limits and figures of the memory controller
+    tests/system/vm.py clock [CASE...]
+                                 the cases of vm_clock.py, or some: the clock of the machine is set
     tests/system/vm.py reboot    the machine reboots: each app of a user and of the system is told once, and the saved
                                  lists come back once, in order
 
@@ -12,6 +14,7 @@ the machine is emulated.
 """
 
 import argparse
+import glob
 import json
 import os
 import re
@@ -23,6 +26,8 @@ import booted
 import run
 
 APPS_WAIT_SECONDS = 60
+PACKAGES = os.path.join(run.TOP, 'build', 'vm', 'packages')
+COREDUMP_PACKAGE = os.path.join(PACKAGES, 'systemd-coredump_*.deb')
 # In the machine; what is there outlives a boot.
 NOTEBOOKS = '/var/lib/pm2d-vm'
 PROGRAM = os.path.join(NOTEBOOKS, 'program')
@@ -66,9 +71,20 @@ def install(build):
                'ReloadConfig')
 
 
-def inside_memory(build, cases):
+def fetch_coredump():
+    """The package of systemd-coredump, not installed: that would hand all cores of this machine to it."""
+    os.makedirs(PACKAGES, exist_ok=True)
+    if not glob.glob(COREDUMP_PACKAGE):
+        subprocess.run(['apt-get', '-q', 'download', 'systemd-coredump'], cwd=PACKAGES, check=True)
+
+
+def inside_cases(name, build, cases):
     install(build)
-    return subprocess.run([run.PYTHON, os.path.join(run.HERE, 'vm_memory.py'), *cases]).returncode
+    if name == 'memory':
+        # a journal in memory is one for all users, and for root alone; on a disk each has one of their own
+        subprocess.run(['chmod', '-R', 'a+rX', '/run/log/journal'], check=True)
+        subprocess.run(['dpkg', '--no-triggers', '-i', *glob.glob(COREDUMP_PACKAGE)], stdout=subprocess.DEVNULL, check=True)
+    return subprocess.run([run.PYTHON, os.path.join(run.HERE, f'vm_{name}.py'), *cases]).returncode
 
 
 def check(good, what, found=''):
@@ -229,6 +245,8 @@ def inside_reboot(build, _cases):
 
 
 def outside(case, build, cases):
+    if case == 'memory':
+        fetch_coredump()
     command = [os.path.join(run.TOP, 'tools', 'vm'), 'run', '--root', '--boots', '2' if case == 'reboot' else '1',
                run.PYTHON, os.path.abspath(__file__), '--inside', '--build', build, case, *cases]
     status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
@@ -238,14 +256,15 @@ def outside(case, build, cases):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-    parser.add_argument('case', choices=['memory', 'reboot'])
-    parser.add_argument('cases', nargs='*', metavar='CASE', help='of vm_memory.py')
+    parser.add_argument('case', choices=['memory', 'clock', 'reboot'])
+    parser.add_argument('cases', nargs='*', metavar='CASE', help='of vm_memory.py or vm_clock.py')
     parser.add_argument('--build', metavar='DIR', help='the build to install (prefix /usr)')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_intermixed_args()
     if arguments.inside:
-        inside = {'memory': inside_memory, 'reboot': inside_reboot}[arguments.case]
-        return inside(arguments.build, arguments.cases)
+        if arguments.case == 'reboot':
+            return inside_reboot(arguments.build, arguments.cases)
+        return inside_cases(arguments.case, arguments.build, arguments.cases)
     if os.geteuid() != 0:
         print('# skipped tests/system/vm.py: booting a machine needs root')
         return run.ALL_SKIPPED

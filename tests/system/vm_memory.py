@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import signal
+import time
 
 import booted
 from booted import wait_until
@@ -44,6 +45,30 @@ while True:
     status = subprocess.run([hog]).returncode
     with open(notes, 'a') as file:
         file.write(f'{status}\\n')
+'''
+
+# At each line that comes through the FIFO: takes so many MiB, reads a file, or has a child; and notes it.
+GROWER = '''#!/usr/bin/python3
+import subprocess, sys
+
+def note(word):
+    with open(sys.argv[2], 'a') as file:
+        file.write(word + '\\n')
+
+note('run')
+taken = []
+while True:
+    with open(sys.argv[1]) as fifo:
+        words = fifo.read().split()
+    if words[0] == 'take':
+        taken.append(b'x' * (int(words[1]) << 20))
+    elif words[0] == 'read':
+        with open(words[1], 'rb') as file:
+            while file.read(1 << 20):
+                pass
+    else:
+        subprocess.Popen(['sleep', '1000'])
+    note(words[0])
 '''
 
 
@@ -139,6 +164,86 @@ class Memory(booted.Case):
             self.skipTest('the user has the io controller')
         with self.assertRaisesRegex(booted.DBusError, 'io_weight: .*"io"'):
             self.client.start('/usr/bin/sleep', args=['1000'], name='app', io_weight=50)
+
+
+class MaxMemoryRestart(booted.Case):
+    """The figure is that of the memory controller, and it is looked at often enough."""
+
+    def start_grower(self, **attributes):
+        os.mkfifo(self.path('fifo'))
+        os.chmod(self.path('fifo'), 0o666)
+        path = self.client.start_one(self.script('grower', GROWER), name='grower',
+                                     args=[self.path('fifo'), self.path('notes')], **attributes)
+        self.wait_lines('notes', 1)
+        return path
+
+    def tell(self, words):
+        with open(self.path('fifo'), 'w', encoding='ascii') as file:
+            file.write(words)
+
+    def test_it_acts_within_3_s(self):
+        path = self.start_grower(max_memory_restart='100M')
+        times = []
+        for count in range(3):
+            pid, seen = self.client.property(path, 'Pid'), len(self.client.received)
+            # it has stood still for a while, so that it is looked at as seldom as can be
+            time.sleep(2)
+            self.client.drain()
+            self.assertEqual(self.client.property(path, 'Pid'), pid)
+            before = time.monotonic()
+            self.tell('take 120')
+            details = self.client.wait_event('memory', 'grower', seen)[5]
+            seen_after = time.monotonic() - before
+            self.client.wait_event('restart', 'grower', seen)
+            times.append(time.monotonic() - before)
+            print(f'max_memory_restart: {details["memory"]} bytes, limit {details["limit"]}: seen after {seen_after:.2f} s, '
+                  f'restarted after {times[-1]:.2f} s', flush=True)
+            self.assertGreater(details['memory'], 100 * MIB)
+            self.assertNotEqual(self.client.property(path, 'Pid'), pid)
+            self.wait_lines('notes', 2 * count + 2)
+        self.assertLess(sorted(times)[1], 3)
+        self.assertIn('max_memory_restart', self.client.property(path, 'LastReason'))
+
+    def test_page_cache_is_not_counted(self):
+        files = [path for path in glob.glob('/usr/lib/*/lib*.so.*') if 24 * MIB < os.path.getsize(path)]
+        self.assertTrue(files, 'there is no file of some size')
+        path = self.start_grower(max_memory_restart='30M')
+        pid = self.client.property(path, 'Pid')
+        self.tell(f'read {max(files, key=os.path.getsize)}')
+        self.wait_lines('notes', 2)
+        self.assertGreater(int(booted.read_file(f'{self.cgroup(path)}/memory.current')), 30 * MIB)
+        other = self.client.start_one(self.script('taker', TAKER), args=['120', '/dev/null', self.path('others')],
+                                      name='other', max_memory_restart='60M')
+        self.client.wait_property(other, 'RestartCount', lambda count: count >= 2)
+        self.assertEqual((self.client.property(path, 'Pid'), self.client.property(path, 'RestartCount')), (pid, 0))
+
+    def test_peak_and_curve_of_a_crash(self):
+        """The kernel's own maximum, where its folder is still there: a child keeps it."""
+        path = self.start_grower(max_memory_restart='1G', treekill=True)
+        self.tell('take 80')
+        self.wait_lines('notes', 2)
+        self.tell('child')
+        self.wait_lines('notes', 3)
+        self.client.send_signal('grower', 'SIGKILL')
+        self.client.wait_property(path, 'RestartCount', 1)
+        crash = [entry for entry in self.client.manager_call('RecentEvents', 'su', 'grower', 0) if entry['event'] == 'exit'][-1]['crash']
+        print({key: value for key, value in crash.items() if key.startswith('memory')}, flush=True)
+        self.assertGreater(crash['memory_peak'], 80 * MIB)
+        self.assertTrue(crash['memory_curve'])
+
+    def test_core(self):
+        """What systemd-coredump has stored is found, and told of when it is."""
+        self.assertIn('systemd-coredump', booted.read_file('/proc/sys/kernel/core_pattern'))
+        path = self.start_grower(restart_delay='1h')
+        pid = self.client.property(path, 'Pid')
+        before = time.monotonic()
+        self.client.send_signal('grower', 'SIGSEGV')
+        details = self.client.wait_event('core', 'grower')[5]
+        crash = [entry for entry in self.client.manager_call('RecentEvents', 'su', 'grower', 0) if entry['event'] == 'exit'][-1]['crash']
+        print(f'core after {time.monotonic() - before:.1f} s: {details}, {crash["core"]}', flush=True)
+        self.assertTrue(crash['core_dumped'])
+        self.assertEqual((crash['core']['pid'], crash['core']['state'], details['pid']), (pid, 'present', pid))
+        self.assertIn(f'coredumpctl info {pid}', self.tester.run('pm2ctl', 'why', 'grower').stdout)
 
 
 class OutOfMemory(booted.Case):

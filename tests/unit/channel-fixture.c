@@ -50,6 +50,16 @@ static void on_trouble(void *userdata, ChannelTrouble trouble, uint64_t count) {
         }
 }
 
+static void on_room(void *userdata) {
+        TestChannel *test = userdata;
+
+        g_assert_false(test->channel_gone);
+        test->room++;
+        if (test->free_at_room) {
+                drop_channel(test);
+        }
+}
+
 static ChannelOptions options_of(TestChannel *test) {
         return (ChannelOptions){
                 .line_bytes_max = test->line_bytes_max,
@@ -57,6 +67,7 @@ static ChannelOptions options_of(TestChannel *test) {
                 .userdata = test,
                 .on_line = on_line,
                 .on_closed = on_closed,
+                .on_room = on_room,
                 .on_trouble = on_trouble,
         };
 }

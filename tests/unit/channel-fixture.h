@@ -16,9 +16,9 @@ typedef struct TestChannel {
         int peer;            /* the child's end, non-blocking */
         GPtrArray *lines;    /* of GBytes */
         uint64_t troubles[_CHANNEL_TROUBLE_MAX];
-        unsigned closed;
+        unsigned closed, room;
         const char *answer; /* to each line; NULL: none */
-        bool free_at_line, free_at_trouble, free_at_closed;
+        bool free_at_line, free_at_trouble, free_at_closed, free_at_room;
         bool channel_gone; /* freed by a callback */
 } TestChannel;
 

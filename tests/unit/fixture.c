@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool test_skip_without_pidfds(void) {
+bool test_skip_without_calls(void) {
         int pidfd = pidfd_open(getpid(), 0);
 
         if (pidfd < 0) {

@@ -21,8 +21,9 @@ char *test_file_read(const char *path);
 /* The path of a name in a folder. */
 char *test_path(const char *folder, const char *name);
 
-/* What makes children needs pidfds, which valgrind 3.19 has not: true, and the plan is to skip all. */
-bool test_skip_without_pidfds(void);
+/* What makes children needs pidfds, what watches folders openat2(2), and valgrind 3.19 has neither: true,
+ * and the plan is to skip all. */
+bool test_skip_without_calls(void);
 
 /* Whether a text holds another: says both if not. */
 #define test_assert_contains(text, part)                                                                    \

@@ -24,6 +24,8 @@ static const struct {
         { ACTION_ARM_LAUNCH_TIMER, "arm launch timer" },
         { ACTION_ARM_HOOK_TIMER, "arm hook timer" },
         { ACTION_ARM_READY_TIMER, "arm ready timer" },
+        { ACTION_DRAIN, "drain" },
+        { ACTION_ARM_DRAIN_TIMER, "arm drain timer" },
         { ACTION_DISARM_TIMER, "disarm timer" },
 };
 

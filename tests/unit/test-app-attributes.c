@@ -130,8 +130,9 @@ static void test_rows(void) {
                 if (attribute->type == ATTRIBUTE_SCORE || attribute->type == ATTRIBUTE_COUNT) {
                         g_assert_cmpint((int64_t) attribute->maximum, >, (int64_t) attribute->minimum);
                 } else if (attribute->type != ATTRIBUTE_LIMITS && attribute->type != ATTRIBUTE_BOOL &&
-                           attribute->type != ATTRIBUTE_SIGNAL && attribute->type != ATTRIBUTE_WORD &&
-                           attribute->type != ATTRIBUTE_OFF && attribute->type != ATTRIBUTE_KEPT) {
+                           attribute->type != ATTRIBUTE_HEALTH && attribute->type != ATTRIBUTE_SIGNAL &&
+                           attribute->type != ATTRIBUTE_WORD && attribute->type != ATTRIBUTE_OFF &&
+                           attribute->type != ATTRIBUTE_KEPT) {
                         g_assert_cmpuint(attribute->maximum, >, attribute->minimum);
                 }
                 for (size_t j = 0; j < i; j++) {

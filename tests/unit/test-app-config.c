@@ -28,6 +28,41 @@ static const struct {
         { ATTRIBUTE_STRING, "a:text", NULL },
         { ATTRIBUTE_STRING, "{}", NULL },
         { ATTRIBUTE_STRING, "s:bad\xff", NULL },
+        { ATTRIBUTE_CRON, "s:0 4 * * *", "s:0 4 * * *" },
+        { ATTRIBUTE_CRON, "s:*/5 0 4 L JAN mon-FRI", "s:*/5 0 4 L JAN mon-FRI" },
+        { ATTRIBUTE_CRON, "s:@daily", "s:@daily" },
+        { ATTRIBUTE_CRON, "s:60 4 * * *", NULL },
+        { ATTRIBUTE_CRON, "s:* * * *", NULL },
+        { ATTRIBUTE_CRON, "s:0 0 30 2 *", NULL },
+        { ATTRIBUTE_CRON, "s:0 4\t* * *", NULL },
+        { ATTRIBUTE_CRON, "s:0 4 * * \xff", NULL },
+        { ATTRIBUTE_CRON, "i:5", NULL },
+        { ATTRIBUTE_CRON, "true", NULL },
+        { ATTRIBUTE_CRON, "a:0|4|*|*|*", NULL },
+        { ATTRIBUTE_CRON, "{}", NULL },
+        { ATTRIBUTE_CRON, "false", "false" },
+        { ATTRIBUTE_CRON, "i:0", "false" },
+        { ATTRIBUTE_CRON, "s:0", "false" },
+        { ATTRIBUTE_CRON, "s:", "false" },
+        { ATTRIBUTE_CRON, "s:false", "false" },
+        { ATTRIBUTE_WATCH, "true", "true" },
+        { ATTRIBUTE_WATCH, "false", "false" },
+        { ATTRIBUTE_WATCH, "s:true", "true" },
+        { ATTRIBUTE_WATCH, "s:false", "false" },
+        { ATTRIBUTE_WATCH, "s:", "false" },
+        { ATTRIBUTE_WATCH, "s:src", "[s:src]" },
+        { ATTRIBUTE_WATCH, "s:src 'my lib'", "[s:src, s:my lib]" },
+        { ATTRIBUTE_WATCH, "s:'src", NULL },
+        { ATTRIBUTE_WATCH, "[]", "true" }, /* of PM2: the whole folder */
+        { ATTRIBUTE_WATCH, "a:src|/x", "[s:src, s:/x]" },
+        { ATTRIBUTE_WATCH, "a:src|", NULL },
+        { ATTRIBUTE_WATCH, "l:true", NULL },
+        { ATTRIBUTE_WATCH, "i:1", NULL },
+        { ATTRIBUTE_WATCH, "d:0.5", NULL },
+        { ATTRIBUTE_WATCH, "{}", NULL },
+        { ATTRIBUTE_WATCH, "M:paths=[]|paused=true", "{paths: [], paused: true}" },
+        { ATTRIBUTE_WATCH, "M:paths=[]|paused=false", "true" },
+        { ATTRIBUTE_WATCH, "M:paths=[]|other=true", NULL },
         { ATTRIBUTE_PATH, "s:/srv/x", "s:/srv/x" },
         { ATTRIBUTE_PATH, "s:x", "s:x" },
         { ATTRIBUTE_PATH, "s:", NULL },
@@ -190,6 +225,12 @@ static const struct {
         { ATTRIBUTE_COUNT, "d:1.5", NULL },
         { ATTRIBUTE_COUNT, "true", NULL },
         { ATTRIBUTE_COUNT, "[]", NULL },
+        { ATTRIBUTE_HEALTH, "{}", "false" },
+        { ATTRIBUTE_HEALTH,
+          "m:unix=/x|interval=2s",
+          "{unix: s:/x, interval: i:2000, timeout: i:2000, retries: i:3, start_period: i:0, restart: "
+          "false}" },
+        { ATTRIBUTE_HEALTH, "m:unix=x", NULL },
         { ATTRIBUTE_LIMITS, "{}", "{}" },
         { ATTRIBUTE_LIMITS, "s:", "{}" },
         { ATTRIBUTE_LIMITS, "M:nofile=i:1024|CORE=s:infinity", "{core: s:infinity, nofile: i:1024}" },
@@ -218,6 +259,29 @@ static const struct {
         { ATTRIBUTE_ENVIRONMENT, "a:A=1", NULL },
         { ATTRIBUTE_ENVIRONMENT, "i:1", NULL },
         { ATTRIBUTE_ENVIRONMENT, "true", NULL },
+        { ATTRIBUTE_DEPENDS, "a:db|my cache", "{db: s:ready, my cache: s:ready}" },
+        { ATTRIBUTE_DEPENDS, "[]", "{}" },
+        { ATTRIBUTE_DEPENDS, "{}", "{}" },
+        { ATTRIBUTE_DEPENDS, "s:", "{}" },
+        { ATTRIBUTE_DEPENDS, "s:a,b=started c=healthy", "{a: s:ready, b: s:started, c: s:healthy}" },
+        { ATTRIBUTE_DEPENDS, "m:a=completed|b=service_healthy", "{a: s:completed, b: s:healthy}" },
+        { ATTRIBUTE_DEPENDS, "m:a=service_completed_successfully", "{a: s:completed}" },
+        { ATTRIBUTE_DEPENDS, "m:a=service_started", "{a: s:started}" },
+        { ATTRIBUTE_DEPENDS, "m:a=up", NULL },
+        { ATTRIBUTE_DEPENDS, "m:a=", NULL },
+        { ATTRIBUTE_DEPENDS, "m:=ready", NULL },
+        { ATTRIBUTE_DEPENDS, "M:a=true", NULL },
+        { ATTRIBUTE_DEPENDS, "M:a=null", NULL },
+        { ATTRIBUTE_DEPENDS, "M:a={}", NULL },
+        { ATTRIBUTE_DEPENDS, "M:a=[]", NULL },
+        { ATTRIBUTE_DEPENDS, "a:a|b|a", NULL },
+        { ATTRIBUTE_DEPENDS, "a:a|", NULL },
+        { ATTRIBUTE_DEPENDS, "l:i:5", NULL },
+        { ATTRIBUTE_DEPENDS, "s:a a", NULL },
+        { ATTRIBUTE_DEPENDS, "s:a=", NULL },
+        { ATTRIBUTE_DEPENDS, "s:=ready", NULL },
+        { ATTRIBUTE_DEPENDS, "i:5", NULL },
+        { ATTRIBUTE_DEPENDS, "true", NULL },
         { ATTRIBUTE_EXIT_CODES, "i:0", "[i:0]" },
         { ATTRIBUTE_EXIT_CODES, "i:255", "[i:255]" },
         { ATTRIBUTE_EXIT_CODES, "s:143", "[i:143]" },
@@ -301,6 +365,10 @@ static const char *const defaults[][2] = {
         { "wait_ready", "false" },
         { "listen_timeout", "i:3000" },
         { "ready_timeout_action", "s:fail" },
+        { "reload_timeout", "i:30000" },
+        { "reload_parallel", "i:1" },
+        { "reload_drain", "s:http" },
+        { "reload_watch", "i:0" },
         { "notify", "s:auto" },
         { "watchdog", "i:0" },
         { "shutdown_with_message", "false" },
@@ -418,9 +486,15 @@ static void test_samples(void) {
                                 continue;
                         }
                         g_autoptr(Value) value = test_value(samples[j].input);
+                        if (attributes[i].or_false && (value->kind != VALUE_STRING || !value->string[0])) {
+                                continue; /* see test_none_values() */
+                        }
                         g_autofree char *quoted = error_quote(samples[j].input);
                         g_test_message("%s <- %s", attributes[i].name, quoted);
-                        if (samples[j].output) {
+                        bool too_small = attributes[i].type == ATTRIBUTE_NUMBER && !attributes[i].or_zero &&
+                                         value->kind == VALUE_INT &&
+                                         (uint64_t) value->integer < attributes[i].minimum;
+                        if (samples[j].output && !too_small) {
                                 assert_taken(&attributes[i], value, samples[j].output);
                                 taken[samples[j].type]++;
                         } else {
@@ -444,11 +518,13 @@ static void test_words(void) {
                 }
                 g_auto(GStrv) words = g_strsplit(attributes[i].words, " ", -1);
                 g_assert_true(g_strv_contains((const char *const *) words, attributes[i].fallback));
+                int distinct = attributes[i].distinct_words;
                 for (char **word = words; *word; word++) {
                         g_autoptr(Value) value = value_new_string(*word);
                         g_autoptr(Value) part = value_new_string(*word + 1);
                         bool is_bool = strcmp(*word, "true") == 0 || strcmp(*word, "false") == 0;
-                        g_autofree char *expected = g_strconcat(is_bool ? "" : "s:", *word, NULL);
+                        const char *told = distinct > 0 ? words[(word - words) % distinct] : *word;
+                        g_autofree char *expected = g_strconcat(is_bool ? "" : "s:", told, NULL);
                         assert_taken(&attributes[i], value, expected);
                         assert_refused(&attributes[i], part);
                 }
@@ -503,33 +579,10 @@ static void test_off_values(void) {
                 const char *name, *value;
                 bool taken;
         } examples[] = {
-                { "watch", "false", true },
-                { "watch", "s:false", true },
-                { "watch", "[]", false }, /* of PM2: the whole folder */
-                { "watch", "null", true },
-                { "ignore_watch", "[]", true },
-                { "cron_restart", "i:0", true },
-                { "cron_restart", "s:0", true },
-                { "cron_restart", "s:* * * * *", false },
-                { "max_memory_restart", "i:0", true },
-                { "max_memory_restart", "s:200M", false },
-                { "exec_mode", "s:fork", true },
-                { "exec_mode", "s:fork_mode", true },
-                { "exec_mode", "s:cluster", false },
-                { "exec_mode", "false", false },
                 { "uid", "null", true },
                 { "uid", "i:0", false },
                 { "uid", "s:root", false },
                 { "user", "s:root", false },
-                { "disable_logs", "false", true },
-                { "disable_logs", "true", false },
-                { "disableLogs", "true", false },
-                { "watch_options", "{}", true },
-                { "time", "false", true },
-                { "log_date_format", "s:", true },
-                { "log_date_format", "s:YYYY", false },
-                { "reload_timeout", "i:0", true },
-                { "reload_timeout", "i:8000", false },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(examples); i++) {
@@ -538,6 +591,38 @@ static void test_off_values(void) {
                 g_test_message("%s: %s", examples[i].name, examples[i].value);
                 int r = app_config_set_by_name(config, examples[i].name, value, NULL);
                 g_assert_cmpint(r, ==, examples[i].taken ? 0 : -ECANCELED);
+        }
+}
+
+/* A text that may be no text, and a file that may be the usual one. */
+static void test_none_values(void) {
+        static const struct {
+                const char *name, *value, *expected; /* NULL: refused */
+        } examples[] = {
+                { "log_file", "false", "false" },
+                { "log_file", "true", "s:true" },
+                { "log", "true", "s:true" },
+                { "log_file", "s:", "false" },
+                { "log_file", "i:0", "false" },
+                { "log_file", "i:1", NULL },
+                { "log_file", "s:all.log", "s:all.log" },
+                { "log_file", "[]", NULL },
+                { "log_date_format", "s:", "false" },
+                { "log_date_format", "false", "false" },
+                { "log_date_format", "true", NULL },
+                { "log_date_format", "s:YYYY", "s:YYYY" },
+                { "log_date_format", "s:a\nb", NULL },
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(examples); i++) {
+                g_autoptr(AppConfig) config = app_config_new();
+                g_autoptr(Value) value = test_value(examples[i].value), before = value_new_string("x");
+                g_test_message("%s: %s", examples[i].name, examples[i].value);
+                g_assert_cmpint(app_config_set_by_name(config, examples[i].name, before, NULL), ==, 0);
+                int r = app_config_set_by_name(config, examples[i].name, value, NULL);
+                g_assert_cmpint(r, ==, examples[i].expected ? 0 : -ECANCELED);
+                const Attribute *attribute = attribute_find(examples[i].name);
+                assert_attribute(config, attribute, examples[i].expected ? examples[i].expected : "s:x");
         }
 }
 
@@ -678,6 +763,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/core/app-config/samples", test_samples);
         g_test_add_func("/core/app-config/words", test_words);
         g_test_add_func("/core/app-config/not-supported", test_not_supported);
+        g_test_add_func("/core/app-config/none", test_none_values);
         g_test_add_func("/core/app-config/off-values", test_off_values);
         g_test_add_func("/core/app-config/kept", test_kept);
         g_test_add_func("/core/app-config/size", test_size);

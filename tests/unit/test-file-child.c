@@ -374,7 +374,7 @@ static void test_copied_out(void) {
 }
 
 int main(int argc, char **argv) {
-        if (test_skip_without_pidfds()) {
+        if (test_skip_without_calls()) {
                 return 0; /* a checker that has no pidfds has no tracing of its children either */
         }
         g_test_init(&argc, &argv, NULL);

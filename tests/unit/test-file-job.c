@@ -157,7 +157,7 @@ static void test_nothing_is_left_open(void) {
 }
 
 int main(int argc, char **argv) {
-        if (test_skip_without_pidfds()) {
+        if (test_skip_without_calls()) {
                 return 0;
         }
         g_test_init(&argc, &argv, NULL);

@@ -138,7 +138,7 @@ static void test_node(void) {
 }
 
 int main(int argc, char **argv) {
-        if (test_skip_without_pidfds()) {
+        if (test_skip_without_calls()) {
                 return 0;
         }
         g_test_init(&argc, &argv, NULL);

@@ -205,7 +205,7 @@ int main(int argc, char **argv) {
                 { "/platform/notify-sender/none", ISOLATION_NONE },
         };
 
-        if (test_skip_without_pidfds()) {
+        if (test_skip_without_calls()) {
                 return 0;
         }
         g_test_init(&argc, &argv, NULL);

@@ -62,7 +62,7 @@ static History *sample_history(void) {
                 history_add(history,
                             &(HistoryEntry){
                                             .kind = (HistoryKind) kind,
-                                            .at_realtime_usec = UINT64_C(1) << (kind * 5),
+                                            .at_realtime_usec = UINT64_C(1) << (kind * 4 % 64),
                                             .exit_status = { .code = kind - 1, .signal = kind },
                                             .delay_usec = (uint64_t) kind,
                                             .asked = kind % 2,

@@ -9,8 +9,8 @@
 
 enum {
         ARMS = ACTION_ARM_KILL_TIMER | ACTION_ARM_RESTART_TIMER | ACTION_ARM_LAUNCH_TIMER |
-               ACTION_ARM_HOOK_TIMER | ACTION_ARM_READY_TIMER,
-        ALL_ACTIONS = ACTION_SPAWN | ACTION_OPEN_GATE | ACTION_SIGNAL | ACTION_KILL | ARMS |
+               ACTION_ARM_HOOK_TIMER | ACTION_ARM_READY_TIMER | ACTION_ARM_DRAIN_TIMER,
+        ALL_ACTIONS = ACTION_SPAWN | ACTION_OPEN_GATE | ACTION_SIGNAL | ACTION_DRAIN | ACTION_KILL | ARMS |
                       ACTION_DISARM_TIMER,
 };
 
@@ -26,9 +26,11 @@ static bool is_gone_input(int input) {
         return input >= INPUT_GONE_STOPPED && input <= INPUT_GONE_FINISH;
 }
 
-/* States in which something is waited for that may never come by itself. */
+/* States in which something is waited for that may never come by itself. One that awaits others has their
+ * timers. */
 static bool is_waiting(int state) {
-        return state != PROCESS_STOPPED && state != PROCESS_ERRORED && state != PROCESS_ONLINE;
+        return state != PROCESS_STOPPED && state != PROCESS_ERRORED && state != PROCESS_ONLINE &&
+               state != PROCESS_AWAITING;
 }
 
 /* States in which a child is made and waits at its gate. */
@@ -73,7 +75,7 @@ static void test_alive(void) {
         for (int state = 0; state < _PROCESS_STATE_MAX; state++) {
                 const char *status = process_state_to_status((ProcessState) state);
                 bool alive = strcmp(status, "stopped") != 0 && strcmp(status, "errored") != 0 &&
-                             strcmp(status, "waiting-restart") != 0;
+                             strcmp(status, "waiting-restart") != 0 && state != PROCESS_AWAITING;
                 g_assert_true(process_state_is_alive((ProcessState) state) == alive);
                 bool running = state == PROCESS_STARTING || state == PROCESS_ONLINE;
                 g_assert_true(process_state_is_running((ProcessState) state) == running);
@@ -115,6 +117,8 @@ static void test_every_pair(void) {
                         g_assert_true(t->actions & ACTION_ARM_KILL_TIMER);
                 }
                 g_assert_true(!(t->actions & ACTION_KILL) || t->next == PROCESS_KILLING);
+                g_assert_true(!(t->actions & ACTION_DRAIN) == !(t->next == PROCESS_DRAINING));
+                g_assert_true(!(t->actions & ACTION_DRAIN) == !(t->actions & ACTION_ARM_DRAIN_TIMER));
                 /* One timer: it is armed once or disarmed. */
                 unsigned arms = t->actions & ARMS;
                 g_assert_true((arms & (arms - 1)) == 0);

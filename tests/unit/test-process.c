@@ -107,6 +107,7 @@ static ProcessPlan plan_of(const char *text) {
                 .cwd = g_strdup(text),
                 .out_log_path = g_strdup(text),
                 .error_log_path = g_strdup(text),
+                .log_path = g_strdup(text),
                 .pid_path = g_strdup(text),
                 .version = g_strdup(text),
         };

@@ -6,6 +6,7 @@
 #include "manager/process-record.h"
 
 #include "basic/signal-util.h"
+#include "core/variant-bytes.h"
 #include "value-fixture.h"
 
 #include <string.h>
@@ -99,11 +100,22 @@ static const char *const samples[_ATTRIBUTE_TYPE_MAX][12] = {
                                  "s:1h 3us",
                                  "d:86399999.999",
                                  "i:86400000" },
-        [ATTRIBUTE_WORD] = { "s:online", "s:systemd", "s:node" },
+        [ATTRIBUTE_WORD] = { "s:online",
+                             "s:systemd",
+                             "s:node",
+                             "s:none",
+                             "s:cluster",
+                             "s:rr",
+                             "s:queue",
+                             "s:json",
+                             "s:both" },
+        [ATTRIBUTE_CRON] = { "s:@daily", "s:*/5 1-3 L JAN,7 mon-FRI" },
         [ATTRIBUTE_SIGNAL] = { "s:SIGTERM", "s:SIGRTMIN+3", "s:SIGRTMAX", "i:1" },
         [ATTRIBUTE_STRINGS] = { "[]", "a:", "a:a||b c|-x|", "a:\"|'|\\", "a:\xff\xfe|\x01\n\t" },
         [ATTRIBUTE_PATHS] = { "[]", "a:-/x y|z", "s:.env" },
         [ATTRIBUTE_CREDENTIALS] = { "{}", "m:a.b=/x y|C=z" },
+        [ATTRIBUTE_HEALTH] = { "false", "m:tcp=80|interval=1s", "s:exec='a b' restart=true" },
+        [ATTRIBUTE_DEPENDS] = { "[]", "a:db|a b:c", "m:db=healthy|x=completed|y=started|z=ready" },
         [ATTRIBUTE_ENVIRONMENT] = { "{}",
                                     "m:A=",
                                     "m:A==x=|B=b b",
@@ -238,11 +250,12 @@ static bool environment_is_accepted(GBytes *bytes) {
         return environment;
 }
 
-typedef char *PlanTexts[8];
+typedef char *PlanTexts[9];
 
 static void texts_of(const ProcessPlan *plan, PlanTexts ret) {
-        char *texts[] = { plan->exec_path,    plan->interpreter,    plan->program,  plan->cwd,
-                          plan->out_log_path, plan->error_log_path, plan->pid_path, plan->version };
+        char *texts[] = { plan->exec_path, plan->interpreter,  plan->program,
+                          plan->cwd,       plan->out_log_path, plan->error_log_path,
+                          plan->log_path,  plan->pid_path,     plan->version };
 
         memcpy(ret, texts, sizeof(texts));
 }
@@ -259,6 +272,7 @@ static Process *process_with(const ProcessPlan *plan) {
                 .cwd = g_strdup(plan->cwd),
                 .out_log_path = g_strdup(plan->out_log_path),
                 .error_log_path = g_strdup(plan->error_log_path),
+                .log_path = g_strdup(plan->log_path),
                 .pid_path = g_strdup(plan->pid_path),
                 .version = g_strdup(plan->version),
         };
@@ -344,6 +358,7 @@ static AppConfig *full_config(void) {
         }
         set(config, "args", test_value("a:one||three words"));
         set(config, "env", test_value("m:A=1|B=\xff|C="));
+        set(config, "cron_timezone", value_new_string("Europe/Berlin"));
         return config;
 }
 
@@ -475,6 +490,7 @@ static ProcessPlan a_plan(void) {
                 .cwd = (char *) "/srv",
                 .out_log_path = (char *) "/dev/null",
                 .error_log_path = (char *) "/var/log/\xc3\xa9-error.log",
+                .log_path = (char *) "/var/log/\xc3\xa9.log",
                 .pid_path = (char *) "/run/app.pid",
                 .version = (char *) "1.2.3",
         };
@@ -489,6 +505,7 @@ static void test_plans(void) {
                               .cwd = (char *) "",
                               .out_log_path = (char *) "",
                               .error_log_path = (char *) "",
+                              .log_path = (char *) "",
                               .pid_path = (char *) "",
                               .version = (char *) "" };
 
@@ -524,6 +541,30 @@ static void test_mixed_up(void) {
         g_assert_false(plan_is_accepted(environment_bytes));
 }
 
+/* Of a supervisor that knew no log of both streams. */
+static void test_plan_of_before(void) {
+        g_autoptr(GBytes) bytes = variant_to_bytes(
+                        g_variant_new("(^ay^ay^ayb^ay^ay^ay^ay^ay)",
+                                      "/a",
+                                      "none",
+                                      "/a",
+                                      TRUE,
+                                      "/",
+                                      "/o",
+                                      "/e",
+                                      "/p",
+                                      "1.2"));
+        gsize size;
+        const void *data = g_bytes_get_data(bytes, &size);
+        g_auto(ProcessPlan) plan = { 0 };
+
+        g_assert_true(record_decode_plan(data, size, &plan));
+        g_assert_cmpstr(plan.log_path, ==, "");
+        g_assert_cmpstr(plan.pid_path, ==, "/p");
+        g_assert_cmpstr(plan.version, ==, "1.2");
+        g_assert_true(plan.shell_command);
+}
+
 /* Where the fields of a slot are: a supervisor of another version reads them there. */
 static void test_layout(void) {
         g_assert_cmpuint(sizeof(ProcessRecord), <=, STATE_SLOT_BYTES);
@@ -542,6 +583,36 @@ static void test_layout(void) {
         g_assert_cmpint(RECORD_GOAL_START, ==, 3);
 }
 
+/* The last crash: a map comes back, nothing stays nothing, and what is cut or no map is refused. */
+static void test_crash(void) {
+        g_autoptr(Value) crash = value_new_map(), number = value_new_int(5);
+        Value *curve = value_new_array(), *point = value_new_array();
+        gsize size;
+
+        value_append(point, value_new_int(1));
+        value_append(point, value_new_int(INT64_MAX));
+        value_append(curve, point);
+        value_set(crash, "at", value_new_int(1700000000000000));
+        value_set(crash, "memory_curve", curve);
+        value_set(crash, "core_dumped", value_new_bool(true));
+        value_set(crash, "out", value_new_string("a\nb"));
+        g_autoptr(GBytes) bytes = record_encode_crash(crash);
+        g_autoptr(GBytes) copy = exact(bytes);
+        const void *data = g_bytes_get_data(copy, &size);
+        g_autoptr(Value) again = record_decode_crash(data, size);
+        g_assert_nonnull(again);
+        g_autoptr(GBytes) bytes_again = record_encode_crash(again);
+        g_assert_true(g_bytes_equal(bytes, bytes_again));
+        g_autoptr(Value) cut = record_decode_crash(data, size - 1);
+        g_assert_null(cut);
+        g_autoptr(GBytes) nothing = record_encode_crash(NULL);
+        g_assert_cmpuint(g_bytes_get_size(nothing), ==, 0);
+        g_autoptr(GBytes) other = record_encode_crash(number);
+        data = g_bytes_get_data(other, &size);
+        g_autoptr(Value) refused = record_decode_crash(data, size);
+        g_assert_null(refused);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/manager/record-encoding/every-attribute", test_every_attribute);
@@ -555,6 +626,8 @@ int main(int argc, char **argv) {
         g_test_add_func("/manager/record-encoding/plans", test_plans);
         g_test_add_func("/manager/record-encoding/damaged-plan", test_damaged_plan);
         g_test_add_func("/manager/record-encoding/mixed-up", test_mixed_up);
+        g_test_add_func("/manager/record-encoding/plan-of-before", test_plan_of_before);
         g_test_add_func("/manager/record-encoding/layout", test_layout);
+        g_test_add_func("/manager/record-encoding/crash", test_crash);
         return g_test_run();
 }

@@ -56,6 +56,26 @@ static void check(
         }
 }
 
+/* However soon: it is none of the row, and does not end it either; but there is one a second at most. */
+static void test_intended(void) {
+        static const char *const settings[][2] = { { "max_restarts", "3" },
+                                                   { "exp_backoff_restart_delay", "100" },
+                                                   { NULL, NULL } };
+        g_autoptr(AppConfig) config = config_set(settings);
+
+        for (uint32_t before = 0; before < 6; before++) {
+                for (uint64_t uptime_usec = 0; uptime_usec <= 2 * SEC; uptime_usec += 2 * SEC) {
+                        RestartFacts facts = facts_of(before, true, true, uptime_usec);
+                        facts.intended = true;
+                        RestartDecision decision = restart_policy_decide(config, &facts);
+                        g_assert_cmpint(decision.verdict, ==, uptime_usec > 0 ? RESTART_NOW : RESTART_LATER);
+                        g_assert_cmpuint(decision.delay_usec, ==, uptime_usec > 0 ? 0 : 1 * SEC);
+                        g_assert_cmpuint(decision.unstable_restarts, ==, uptime_usec > 0 ? 0 : before);
+                        g_assert_cmpuint(decision.backoff_usec, ==, 0);
+                }
+        }
+}
+
 static void test_exhaustive(void) {
         for (int autorestart = 0; autorestart < 2; autorestart++) {
                 for (uint64_t max_restarts = 0; max_restarts < 6; max_restarts++) {
@@ -313,6 +333,7 @@ static void test_no_delay_without_restart(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/core/restart-policy/exhaustive", test_exhaustive);
+        g_test_add_func("/core/restart-policy/intended", test_intended);
         g_test_add_func("/core/restart-policy/crash-loop", test_crash_loop);
         g_test_add_func("/core/restart-policy/stable-exit-ends-the-row", test_stable_exit_ends_the_row);
         g_test_add_func("/core/restart-policy/defaults", test_defaults);

@@ -90,9 +90,9 @@ static void test_round_trip(void) {
         set(first, "kill_signal", "s:SIGUSR2");
         set(second, "env", "m:$bytes=QUJD");
         SavedListWriter *writer = saved_list_writer_new();
-        saved_list_writer_add(writer, first, environment, false);
-        saved_list_writer_add(writer, second, environment, true);
-        saved_list_writer_add(writer, second, other, false);
+        saved_list_writer_add(writer, first, environment, SAVED_ONLINE);
+        saved_list_writer_add(writer, second, environment, SAVED_STOPPED);
+        saved_list_writer_add(writer, second, other, SAVED_ENDED);
         g_autofree char *text = saved_list_writer_finish(writer, &length);
         g_assert_cmpuint(length, ==, strlen(text));
         g_assert_true(g_utf8_validate(text, -1, NULL));
@@ -100,14 +100,14 @@ static void test_round_trip(void) {
         g_autoptr(SavedListReader) reader = checked_reader(text, length);
         const AppConfig *configs[] = { first, second, second };
         const Environment *environments[] = { environment, environment, other };
-        const bool stopped[] = { false, true, false };
+        const SavedStatus statuses[] = { SAVED_ONLINE, SAVED_STOPPED, SAVED_ENDED };
         for (size_t i = 0; i < 3; i++) {
                 g_auto(SavedEntry) entry = { 0 };
                 g_assert_cmpint(saved_list_reader_next(reader, &entry, NULL), ==, 1);
                 g_autoptr(AppConfig) config = config_of(&entry);
                 assert_same_config(config, configs[i]);
                 g_assert_true(environment_equal(entry.environment, environments[i]));
-                g_assert_cmpint(entry.stopped, ==, stopped[i]);
+                g_assert_cmpint(entry.status, ==, statuses[i]);
                 g_assert_cmpuint(entry.line, >, 1);
         }
         g_auto(SavedEntry) none = { 0 };
@@ -134,7 +134,7 @@ static void test_large(void) {
         }
         g_assert_cmpint(app_config_set_by_name(config, "args", words, NULL), ==, 0);
         SavedListWriter *writer = saved_list_writer_new();
-        saved_list_writer_add(writer, config, environment, false);
+        saved_list_writer_add(writer, config, environment, SAVED_ONLINE);
         g_autofree char *text = saved_list_writer_finish(writer, &length);
         g_assert_cmpuint(length, >, 10000000);
         g_autoptr(SavedListReader) reader = checked_reader(text, length);
@@ -237,7 +237,7 @@ static void test_of_pm2(void) {
                 { PM2_APP(""), "name", "s:web" },
                 { PM2_APP(""), "cwd", "s:/srv" },
                 { PM2_APP(""), "interpreter", "s:node" },
-                { PM2_APP(""), "exec_mode", "s:fork" },
+                { PM2_APP(""), "exec_mode", "s:fork_mode" },
                 { PM2_APP(""), "created_at", NULL },
                 { PM2_APP(", \"min_uptime\": 2000"), "min_uptime", "i:2000" },
                 { PM2_APP(", \"args\": [\"a\"]"), "args", "[s:a]" },
@@ -281,23 +281,30 @@ static void test_of_pm2(void) {
 
 static void test_of_pm2_status(void) {
         static const struct {
-                const char *status;
-                bool stopped;
+                const char *status, *more;
+                SavedStatus expected;
         } samples[] = {
-                { "online", false },  { "stopped", true },          { "stopping", true },
-                { "errored", false }, { "waiting restart", false }, { "one-launch-status", false },
+                { "online", "", SAVED_ONLINE },
+                { "stopped", "", SAVED_STOPPED },
+                { "stopped", ", \"autorestart\": true", SAVED_STOPPED },
+                { "stopped", ", \"autorestart\": false", SAVED_ENDED }, /* it has done its work */
+                { "stopping", "", SAVED_STOPPED },
+                { "errored", ", \"autorestart\": false", SAVED_ONLINE },
+                { "waiting restart", "", SAVED_ONLINE },
+                { "one-launch-status", "", SAVED_ONLINE },
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(samples); i++) {
                 g_autofree char *text =
-                                g_strdup_printf("[{\"pm_exec_path\": \"/a\", \"status\": \"%s\", \"env\": "
+                                g_strdup_printf("[{\"pm_exec_path\": \"/a\", \"status\": \"%s\"%s, \"env\": "
                                                 "{\"N\": 1, \"O\": {}, "
                                                 "\"B\": true}}]",
-                                                samples[i].status);
+                                                samples[i].status,
+                                                samples[i].more);
                 g_autoptr(SavedListReader) reader = checked_reader(text, strlen(text));
                 g_auto(SavedEntry) entry = { 0 };
                 g_assert_cmpint(saved_list_reader_next(reader, &entry, NULL), ==, 1);
-                g_assert_cmpint(entry.stopped, ==, samples[i].stopped);
+                g_assert_cmpint(entry.status, ==, samples[i].expected);
                 g_assert_cmpstr(environment_get(entry.environment, "N"), ==, "1");
                 g_assert_cmpstr(environment_get(entry.environment, "B"), ==, "true");
                 g_assert_null(environment_get(entry.environment, "O"));
@@ -320,7 +327,7 @@ static void test_of_pm2_broken(void) {
         g_assert_cmpint(saved_list_reader_next(reader, &entry, NULL), ==, 1);
         g_assert_cmpuint(entry.line, ==, 2);
         g_assert_null(entry.environment);
-        g_assert_cmpstr(value_get(entry.attributes, "exec_mode")->string, ==, "cluster");
+        g_assert_cmpstr(value_get(entry.attributes, "exec_mode")->string, ==, "cluster_mode");
 }
 
 int main(int argc, char **argv) {

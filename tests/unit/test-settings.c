@@ -58,6 +58,8 @@ static void test_rows(void) {
                 { "cgroup_root=", "cgroup_root=" },
                 { "processes_max=1", "processes_max=1" },
                 { "processes_max=100000", "processes_max=100000" },
+                { "logs_max=0", "logs_max=0" },
+                { "logs_max=4G", "logs_max=4294967296" },
                 { "peers_max=1", "peers_max=1" },
                 { "peers_max=10000", "peers_max=10000" },
                 { "pending_calls_max=1", "pending_calls_max=1" },

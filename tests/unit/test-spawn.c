@@ -102,6 +102,68 @@ static void test_gate_of_the_dead(void) {
         g_assert_cmpint(outcome.code, ==, CLD_KILLED);
 }
 
+/* Sockets and a channel that lie where others are to come. The shell says what it has from 3 on. */
+static void check_sockets(size_t n_sockets, bool channel) {
+        char *folder = test_folder_new();
+        g_autofree char *out = test_path(folder, "out.log");
+        g_autoptr(GString) expected = g_string_new(NULL);
+        char listen_pid[sizeof("LISTEN_PID=") + EXEC_PID_DIGITS] = "LISTEN_PID=";
+        int fds[EXEC_SOCKETS_MAX + 1];
+        ShellPlan shell;
+
+        test_shell_plan_init(
+                        &shell,
+                        "for i in 3 4 5 6 7 8 9 10 11 12; do [ -e /proc/$$/fd/$i ] && "
+                        "basename $(readlink /proc/$$/fd/$i); done; [ \"$LISTEN_PID\" = $$ ] && echo mine",
+                        folder);
+        for (size_t i = 0; i <= n_sockets; i++) {
+                g_autofree char *name = g_strdup_printf("file%zu", i);
+                g_autofree char *path = test_file_write(folder, name, "");
+                fds[n_sockets - i] = open(path, O_RDONLY | O_CLOEXEC);
+                g_assert_cmpint(fds[n_sockets - i], >=, 0);
+        }
+        for (size_t i = 0; i < n_sockets + channel; i++) {
+                g_string_append_printf(expected, "file%zu\n", n_sockets - i);
+        }
+        g_string_append(expected, "mine\n");
+        shell.envp[2] = shell.plan.listen_pid = listen_pid;
+        shell.plan.out_path = out;
+        shell.plan.sockets = fds;
+        shell.plan.n_sockets = n_sockets;
+        shell.plan.channel_fd = channel ? fds[n_sockets] : -EBADF;
+        SpawnOutcome outcome = test_spawn_run(&shell.plan);
+        assert_executed(&outcome, 0);
+        g_autofree char *text = test_file_read(out);
+        g_assert_cmpstr(text, ==, expected->str);
+        g_assert_cmpstr(listen_pid, ==, "LISTEN_PID="); /* ours is as it was */
+        for (size_t i = 0; i <= n_sockets; i++) {
+                g_assert_cmpint(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+                (void) close(fds[i]);
+        }
+        test_folder_remove(folder);
+}
+
+static void test_sockets(void) {
+        for (size_t n_sockets = 0; n_sockets <= EXEC_SOCKETS_MAX; n_sockets++) {
+                check_sockets(n_sockets, false);
+                check_sockets(n_sockets, true);
+        }
+}
+
+/* A socket that is none: not executed without it. */
+static void test_missing_socket(void) {
+        const int fds[] = { -EBADF };
+        ShellPlan shell;
+
+        test_shell_plan_init(&shell, "true", "/");
+        shell.plan.sockets = fds;
+        shell.plan.n_sockets = 1;
+        SpawnOutcome outcome = test_spawn_run(&shell.plan);
+        g_assert_cmpint(outcome.last.stage, ==, EXEC_STAGE_LISTEN);
+        g_assert_cmpint(outcome.last.error, ==, EBADF);
+        g_assert_false(outcome.executing);
+}
+
 static void test_streams(void) {
         char *folder = test_folder_new();
         g_autofree char *out = test_file_write(folder, "out.log", "before\n");
@@ -560,13 +622,15 @@ static void test_credential_failures(void) {
 }
 
 int main(int argc, char **argv) {
-        if (test_skip_without_pidfds()) {
+        if (test_skip_without_calls()) {
                 return 0;
         }
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/platform/spawn/true", test_true);
         g_test_add_func("/platform/spawn/gate-closed", test_gate_closed);
         g_test_add_func("/platform/spawn/gate-of-the-dead", test_gate_of_the_dead);
+        g_test_add_func("/platform/spawn/sockets", test_sockets);
+        g_test_add_func("/platform/spawn/missing-socket", test_missing_socket);
         g_test_add_func("/platform/spawn/streams", test_streams);
         g_test_add_func("/platform/spawn/pid-file", test_pid_file);
         g_test_add_func("/platform/spawn/surroundings", test_surroundings);

@@ -39,7 +39,7 @@ static void test_format(void) {
         g_assert_cmpuint(test_file_bytes(fd), ==, STORE_SLOTS_FILE_BYTES);
         g_assert_cmpuint(test_file_bytes(state_store_blobs_fd(store)), ==, STORE_BLOBS_FILE_BYTES);
         g_assert_cmpuint(state_store_count(store), ==, STORE_SLOTS);
-        g_assert_cmpuint(test_file_number(fd, STORE_FORMAT_AT), ==, 1);
+        g_assert_cmpuint(test_file_number(fd, STORE_FORMAT_AT), ==, 2);
         g_assert_cmpuint(test_file_number(fd, STORE_SLOT_BYTES_AT), ==, STORE_SLOT_BYTES);
         g_assert_cmpuint(test_store_take(store), ==, 0);
         test_store_write(store, 0, 1, 10);

@@ -337,6 +337,12 @@ int pm2_freeze(pm2_client *client,
                pm2_value **ret_processes);
 int pm2_thaw(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
 
+/* Empty the log files of processes, whether they run or not. */
+int pm2_flush(pm2_client *client, const char *target, const pm2_options *options, pm2_value **ret_processes);
+
+/* Have the supervisor look anew at which files processes write to. */
+int pm2_reload_logs(pm2_client *client);
+
 /* ---- The message bus ----
  *
  * What happens to processes and what their children say, in the order in which it happens. A packet is an
@@ -365,6 +371,11 @@ int pm2_bus_on(pm2_bus *bus, const char *event, pm2_bus_handler handler, void *u
 
 /* End that, for every handler of this name; event NULL: of all names, handler NULL: all functions. */
 void pm2_bus_off(pm2_bus *bus, const char *event, pm2_bus_handler handler);
+
+/* Open what processes of a target log, as OpenLogs of org.pm2.Manager(5). options: "lines", "follow",
+ * "streams", "format", or NULL. ret_fd: to be read, and closed by the caller; it ends with the supervisor.
+ * Returns 0; the errors of any call; -EOPNOTSUPP: none of them logs to a file that can be read. */
+int pm2_open_logs(pm2_client *client, const char *target, const pm2_options *options, int *ret_fd);
 
 /* A descriptor that polls readable when pm2_bus_process() has something to do. It belongs to the bus. */
 int pm2_bus_get_fd(const pm2_bus *bus);
