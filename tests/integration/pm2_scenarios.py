@@ -53,17 +53,19 @@ process.send({ type: 'axm:option:configuration', data: { module_name: 'told', so
 const fs = require('fs')
 const name = `dump-${process.env.name}-${process.env.NODE_APP_INSTANCE || 0}.json`
 const record = { argv: process.argv, execArgv: process.execArgv, cwd: process.cwd(), env: process.env, title: process.title }
-fs.writeFileSync(name + '.new', JSON.stringify(record))
-fs.renameSync(name + '.new', name)
+const draft = `${name}.${process.pid}` // two instances may write the same name
+fs.writeFileSync(draft, JSON.stringify(record))
+fs.renameSync(draft, name)
 setInterval(() => {}, 1000)
 ''',
     'dump.py': '''
 import json, os, sys, time
 name = 'dump-%s-%s.json' % (os.environ['name'], os.environ.get('NODE_APP_INSTANCE', 0))
 record = {'argv': sys.argv, 'cwd': os.getcwd(), 'env': dict(os.environ), 'stdin': os.isatty(0)}
-with open(name + '.new', 'w') as file:
+draft = '%s.%d' % (name, os.getpid())
+with open(draft, 'w') as file:
     json.dump(record, file)
-os.rename(name + '.new', name)
+os.rename(draft, name)
 time.sleep(1000)
 ''',
     # for a cluster: any port
