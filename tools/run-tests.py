@@ -103,6 +103,12 @@ class Step:
 FAILURE = re.compile(r'^(FAIL|ERROR): |^== test_.*[1-9][0-9]* failed|^not ok |^(\*\*|Bail out)|runtime error: |'
                      r'ERROR: (Address|Leak)Sanitizer|before its end$')
 FAILURE_END = re.compile(r'^(=====|== test_|Ran |(not )?ok )')
+# What no second look forgives
+FINDING = re.compile(r'runtime error: |(Address|Leak|UndefinedBehavior)Sanitizer|^\*\* |Assertion .* failed', re.MULTILINE)
+SECOND_LOOKS = 3
+# As meson calls them
+PASSED, SKIPPED = ('OK', 'EXPECTEDFAIL'), ('SKIP', 'IGNORED')
+
 
 def build_directory(name):
     return os.path.join(BUILD, name)
@@ -152,11 +158,33 @@ def show_failed_test(step, test):
     step.failures += [f'  {line}' for line in lines if FAILURE.search(line)]
 
 
+def has_second_look(test):
+    """A test of the whole program waits for other programs of the machine, and is run beside other tests: it may fail
+    for their sake. What a sanitizer or an assertion says is no matter of time, whoever said it."""
+    output = test.get('stdout', '') + test.get('stderr', '')
+    return (test['result'] in ('FAIL', 'TIMEOUT') and test['name'].partition(' / ')[2].startswith('integration-')
+            and not FINDING.search(output))
+
+
+def look_again(tests, passes_alone):
+    """Each of the few tests that failed once more, alone; what the first run said stays with it, to be shown."""
+    again = [test for test in tests if has_second_look(test)]
+    if len(again) > SECOND_LOOKS:
+        return  # that is no accident
+    for test in again:
+        if passes_alone(test['name'].partition(' / ')[2]):
+            test['result'] = 'OK AGAIN'
+
+
 def count_results(step, results):
     for test in results:
-        if test['result'] in ('OK', 'EXPECTEDFAIL'):
+        if test['result'] in PASSED:
             step.passed += 1
-        elif test['result'] in ('SKIP', 'IGNORED'):
+        elif test['result'] == 'OK AGAIN':
+            step.passed += 1
+            step.notes.append(f'passed alone, after it had failed beside others: {test["name"]} ({test["duration"]:.1f} s)')
+            step.notes += [f'| {line}' for line in excerpt(test.get('stdout', '') + '\n' + test.get('stderr', ''))]
+        elif test['result'] in SKIPPED:
             step.skipped += 1
             step.notes.append(f'skipped: {test["name"]}')
         else:
@@ -166,6 +194,13 @@ def count_results(step, results):
         for line in test.get('stdout', '').splitlines():
             if line.startswith('# skipped '):
                 step.notes.append(line[2:])
+
+
+def passes_alone(step, command, results, env, test):
+    """Whether one test passes, run by the command that has run it with the others."""
+    os.remove(results)
+    status = step.run([*command, '--num-processes', '1', test], env=env, check=False)
+    return status == 0 and os.path.exists(results) and [one['result'] for one in read_results(results)] == ['OK']
 
 
 def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper=None, expect=()):
@@ -190,6 +225,7 @@ def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper
     if not os.path.exists(results):
         raise StepFailed('no test was run')
     tests = read_results(results)
+    look_again(tests, lambda test: passes_alone(step, command, results, env, test))
     count_results(step, tests)
     # what was left out by mistake must not look like what has passed
     ran = set()
@@ -200,7 +236,7 @@ def meson_test(step, name, *, suites=(), without=(), env=None, slower=1, wrapper
     if missing:
         step.failed += 1
         raise StepFailed(f'no test of the suite {", ".join(missing)} was run')
-    if status != 0 and step.failed == 0:
+    if status != 0 and all(test['result'] in PASSED + SKIPPED for test in tests):
         raise StepFailed(f'meson test ended with status {status}')
 
 

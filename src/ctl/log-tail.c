@@ -120,15 +120,29 @@ static void extend_mark(LogTail *tail, const char *bytes, size_t length) {
         tail->mark_length = kept + added;
 }
 
+/* A cut leaves blanks at the beginning of a file, for what was left of a line. */
+static size_t count_blanks(const char *bytes, size_t length, off_t offset) {
+        size_t count = 0;
+
+        while (offset < BLOCK_SIZE && count < length && bytes[count] == ' ') {
+                count++;
+        }
+        return count;
+}
+
 static bool mark_is_at(const LogTail *tail, off_t offset) {
         char bytes[MARK_MAX];
         size_t length = MIN(tail->mark_length, (size_t) offset);
+        const char *mark = tail->mark + tail->mark_length - length;
 
-        if (length < tail->mark_length && length < MARK_MIN) {
+        if (read_at(tail->fd, bytes, length, offset - (off_t) length) != (ssize_t) length) {
                 return false;
         }
-        ssize_t n = read_at(tail->fd, bytes, length, offset - (off_t) length);
-        return n == (ssize_t) length && memcmp(bytes, tail->mark + tail->mark_length - length, length) == 0;
+        if (length == tail->mark_length && memcmp(bytes, mark, length) == 0) {
+                return true;
+        }
+        size_t blanks = count_blanks(bytes, length, offset - (off_t) length);
+        return length - blanks >= MARK_MIN && memcmp(bytes + blanks, mark + blanks, length - blanks) == 0;
 }
 
 /* Find the place where reading stopped, should it have moved. */

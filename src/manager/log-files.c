@@ -50,8 +50,9 @@ typedef struct LogFile {
         char *path;
         bool due; /* it waits for its cut */
         bool left_alone;
-        bool told;         /* that a cut failed */
-        unsigned n_locked; /* how often it was found locked in a row */
+        bool told;           /* that a cut failed */
+        unsigned n_locked;   /* how often it was found locked in a row */
+        uint64_t seen_bytes; /* its size when its cut began, which takes of these alone */
 } LogFile;
 
 struct LogFiles {
@@ -395,6 +396,15 @@ static void take_report(LogFile *file, const LogCutReport *report, bool squeezed
         }
 }
 
+/* It has grown since the cut began. */
+static bool has_more_to_cut(const LogFile *file, const LogCutReport *report) {
+        uint64_t bound = file->limits.bound_bytes;
+        bool can = report->result == LOG_CUT_DONE ||
+                   (report->result == LOG_CUT_NOTHING && file->seen_bytes <= bound);
+
+        return bound > 0 && can && stream_file_size(file->fd) > (int64_t) bound;
+}
+
 static void end_cut(LogFile *file, const LogCutReport *report) {
         struct LogFiles *logs = file->manager->logs;
         bool squeezed = file->squeeze;
@@ -403,6 +413,8 @@ static void end_cut(LogFile *file, const LogCutReport *report) {
         logs->n_squeezed -= squeezed;
         if (file->streams->len > 0) {
                 take_report(file, report, squeezed);
+        } else if (has_more_to_cut(file, report)) {
+                submit(file);
         } else {
                 forget(file);
         }
@@ -414,8 +426,11 @@ static void on_cut(void *userdata, ChildJobResult result, int error, const void 
         const LogCutReport lost = { .result = LOG_CUT_FAILED, .error = error };
 
         logs->job = NULL;
-        log_follow_resume(file->manager, &file->id, result == CHILD_JOB_DONE ? report : &lost);
-        end_cut(file, result == CHILD_JOB_DONE ? report : &lost);
+        if (result != CHILD_JOB_DONE) {
+                report = NULL;
+        }
+        log_follow_resume(file->manager, &file->id, report);
+        end_cut(file, report ? report : &lost);
         start_next(logs);
 }
 
@@ -429,10 +444,14 @@ static void start_next(struct LogFiles *logs) {
                         leave_alone(file, "the app writes to it, but does not append");
                         continue;
                 }
+                int64_t size = stream_file_size(file->fd); /* so much is told of, at least */
+                file->seen_bytes = size > 0 ? (uint64_t) size : 0;
+                log_follow_pause(file->manager, &file->id);
                 int r =
                                 log_job_start(file->manager,
                                               file->fd,
                                               file->path,
+                                              file->seen_bytes,
                                               file->squeeze ? &file->squeezed : &file->limits,
                                               file->owner,
                                               on_cut,
@@ -440,9 +459,10 @@ static void start_next(struct LogFiles *logs) {
                                               &logs->job);
                 if (r >= 0) {
                         logs->at_work = file;
-                        log_follow_pause(file->manager, &file->id);
                 } else {
-                        end_cut(file, &(LogCutReport){ .result = LOG_CUT_FAILED, .error = -r });
+                        const LogCutReport none = { .result = LOG_CUT_FAILED, .error = -r };
+                        log_follow_resume(file->manager, &file->id, &none);
+                        end_cut(file, &none);
                 }
         }
 }

@@ -291,6 +291,7 @@ void log_follow_pause(Manager *manager, const ExecLog *id) {
         LogFollower *follower = g_hash_table_lookup(manager->follows->files, id);
 
         if (follower) {
+                hear_out(follower, false);
                 follower->paused = true;
         }
 }
@@ -302,11 +303,12 @@ void log_follow_resume(Manager *manager, const ExecLog *id, const LogCutReport *
         if (!follower) {
                 return;
         }
-        if (follower->begun_in_cut) {
-                log_reader_find(&follower->reader, report->removed_bytes);
+        if (!report) {
+                lost_bytes = log_reader_check(&follower->reader) ? 0 : UINT64_MAX;
+        } else if (follower->begun_in_cut) {
+                log_reader_find(&follower->reader, report->removed_bytes, report->rest_bytes);
         } else {
-                lost_bytes = log_reader_cut(
-                                &follower->reader, report->removed_bytes, report->result != LOG_CUT_FAILED);
+                lost_bytes = log_reader_cut(&follower->reader, report->removed_bytes, report->rest_bytes);
         }
         follower->paused = follower->begun_in_cut = false;
         if (lost_bytes > 0) {

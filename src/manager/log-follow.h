@@ -41,7 +41,8 @@ void log_follows_free(Manager *manager);
  * written so far is told before this returns, within bounds. */
 void log_follow_attached(const ProcessHandle *handle, int index);
 void log_follow_detached(const ProcessHandle *handle, int index);
-/* A file is about to lose its oldest part, or has, or it is not known (NULL). */
+/* A file is about to lose its oldest part: what was written so far is told before this returns, within
+ * bounds. It has, or it is not known (NULL). */
 void log_follow_pause(Manager *manager, const ExecLog *id);
 void log_follow_resume(Manager *manager, const ExecLog *id, const LogCutReport *report);
 

@@ -38,6 +38,7 @@ int log_job_start(
                 Manager *manager,
                 int file_fd,
                 const char *path,
+                uint64_t seen_bytes,
                 const LogLimits *limits,
                 uid_t owner,
                 ChildJobHandler handler,
@@ -52,11 +53,16 @@ int log_job_start(
         if (r < 0) {
                 return r;
         }
-        const LogCutPlan cut_plan = { .bound_bytes = limits->bound_bytes, .part_bytes = limits->part_bytes };
+        const LogCutPlan cut_plan = {
+                .bound_bytes = limits->bound_bytes,
+                .seen_bytes = seen_bytes,
+                .part_bytes = limits->part_bytes,
+        };
         const LogSplitPlan split_plan = {
                 .folder = folder,
                 .name = name,
                 .size_bytes = limits->part_bytes,
+                .seen_bytes = seen_bytes,
                 .retain = limits->retain,
                 .compressor = compressor,
                 .suffix = compressors[limits->compression].suffix,

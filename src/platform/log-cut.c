@@ -144,6 +144,7 @@ LogCutReport log_cut(int file_fd, const LogCutPlan *plan) {
                 return log_cut_failure(errno);
         }
         uint64_t size = (uint64_t) status.st_size;
+        size = plan->seen_bytes < size ? plan->seen_bytes : size;
         uint64_t block_bytes = log_cut_block_bytes((uint64_t) status.st_blksize);
         if (size <= plan->bound_bytes) {
                 return (LogCutReport){ .result = LOG_CUT_NOTHING };
@@ -175,5 +176,7 @@ LogCutReport log_cut(int file_fd, const LogCutPlan *plan) {
                 return log_cut_failure(-r);
         }
         log_cut_blank(fd, 0, search.rest_bytes);
-        return (LogCutReport){ .result = LOG_CUT_DONE, .removed_bytes = boundary };
+        return (LogCutReport){ .result = LOG_CUT_DONE,
+                               .removed_bytes = boundary,
+                               .rest_bytes = search.rest_bytes };
 }

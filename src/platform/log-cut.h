@@ -20,13 +20,15 @@ typedef enum LogCutResult {
 
 typedef struct LogCutPlan {
         uint64_t bound_bytes; /* a file that is not larger is left as it is */
+        uint64_t seen_bytes;  /* of the file: what is behind them stays, and does not count */
         uint64_t part_bytes;  /* by how much it is smaller than its bound afterwards, or a little more */
 } LogCutPlan;
 
 typedef struct LogCutReport {
-        int32_t result; /* of LogCutResult */
-        int32_t error;  /* of LOG_CUT_FAILED: a positive errno */
-        uint64_t removed_bytes;
+        int32_t result;         /* of LogCutResult */
+        int32_t error;          /* of LOG_CUT_FAILED: a positive errno */
+        uint64_t removed_bytes; /* also where it failed afterwards */
+        uint64_t rest_bytes; /* of the line that the cut divides: blanks, and then what begins with a line */
         uint64_t kept_bytes, kept_files; /* of log_split(): what lies beside the log */
 } LogCutReport;
 

@@ -150,36 +150,47 @@ LogReadResult log_reader_read(
         }
 }
 
-/* Or as much of it as has room before the offset. */
-static bool mark_is_at(const LogReader *reader, uint64_t offset) {
+/* Or as much of it as has room between the first byte that counts and the offset. */
+static bool mark_is_at(const LogReader *reader, uint64_t offset, uint64_t first) {
         char bytes[LOG_READER_MARK_BYTES];
-        size_t length = MIN(reader->mark_length, offset);
+        size_t length = MIN(reader->mark_length, offset - first);
 
         return read_at(reader->fd, bytes, length, offset - length) == length &&
                memcmp(bytes, reader->mark + reader->mark_length - length, length) == 0;
 }
 
-uint64_t log_reader_cut(LogReader *reader, uint64_t removed_bytes, bool certain) {
-        if (!certain && !mark_is_at(reader, reader->offset)) {
-                reader->offset = find_last_line(reader->fd);
-                take_mark(reader);
-                return UINT64_MAX;
-        }
+static void go_to(LogReader *reader, uint64_t offset) {
+        reader->offset = offset;
+        take_mark(reader);
+}
+
+uint64_t log_reader_cut(LogReader *reader, uint64_t removed_bytes, uint64_t rest_bytes) {
+        uint64_t end = removed_bytes + rest_bytes;
+
         if (removed_bytes == 0) {
                 return 0;
         }
-        uint64_t missed_bytes = removed_bytes > reader->offset ? removed_bytes - reader->offset : 0;
-        reader->offset -= removed_bytes - missed_bytes;
-        /* A cut puts blanks over the line that it divides, which the mark may be in. */
-        take_mark(reader);
+        uint64_t missed_bytes = end > reader->offset ? end - reader->offset : 0;
+        /* also where it is the same place: the mark may be in what is blanks now */
+        go_to(reader, MAX(reader->offset, end) - removed_bytes);
         return missed_bytes;
 }
 
-void log_reader_find(LogReader *reader, uint64_t removed_bytes) {
-        if (removed_bytes < reader->offset && mark_is_at(reader, reader->offset - removed_bytes)) {
-                reader->offset -= removed_bytes;
-                take_mark(reader);
+void log_reader_find(LogReader *reader, uint64_t removed_bytes, uint64_t rest_bytes) {
+        if (removed_bytes > 0 && reader->offset >= removed_bytes + rest_bytes &&
+            mark_is_at(reader, reader->offset - removed_bytes, rest_bytes)) {
+                go_to(reader, reader->offset - removed_bytes);
+        } else {
+                go_to(reader, MAX(reader->offset, rest_bytes));
         }
+}
+
+bool log_reader_check(LogReader *reader) {
+        if (mark_is_at(reader, reader->offset, 0)) {
+                return true;
+        }
+        go_to(reader, find_last_line(reader->fd));
+        return false;
 }
 
 void log_reader_tail(

@@ -49,11 +49,13 @@ void log_reader_done(LogReader *reader);
 LogReadResult log_reader_read(
                 LogReader *reader, LogBuffer *buffer, bool final, const char **ret, size_t *ret_length);
 
-/* The file lost its first bytes meanwhile; certain: exactly so many. Returns how many of them had not been
- * read; UINT64_MAX: nobody knows, and the reader is at the end. */
-uint64_t log_reader_cut(LogReader *reader, uint64_t removed_bytes, bool certain);
+/* The file lost its first bytes meanwhile, and what is left of a line behind them is blanks, rest_bytes with
+ * the newline. Returns how many of those that it lost had not been read. */
+uint64_t log_reader_cut(LogReader *reader, uint64_t removed_bytes, uint64_t rest_bytes);
 /* The same for a reader that was begun while it happened, before it or after it. */
-void log_reader_find(LogReader *reader, uint64_t removed_bytes);
+void log_reader_find(LogReader *reader, uint64_t removed_bytes, uint64_t rest_bytes);
+/* It may have lost some. Returns whether the reader is where it was; else it is at the end. */
+bool log_reader_check(LogReader *reader);
 
 /* The last lines before an offset, in the buffer: as many as are wanted, and as are whole in that many
  * bytes.

@@ -61,10 +61,11 @@ typedef struct Split {
         const LogSplitPlan *plan;
         int folder_fd;
         int fd; /* of the log */
-        uint64_t inode, size_bytes, block_bytes;
+        uint64_t inode, block_bytes;
+        uint64_t size_bytes; /* of what may be moved */
         mode_t mode;
         uint64_t highest; /* number in the folder, 0: none */
-        uint64_t removed_bytes;
+        uint64_t removed_bytes, rest_bytes;
         uint64_t kept_bytes, kept_files;
 } Split;
 
@@ -295,7 +296,9 @@ static int finish_marked(Split *split, const Part *part) {
                         return r;
                 }
                 split->removed_bytes += part->cut_bytes;
-                split->size_bytes -= part->cut_bytes;
+                split->size_bytes -=
+                                part->cut_bytes < split->size_bytes ? part->cut_bytes : split->size_bytes;
+                split->rest_bytes = part->rest_bytes;
         }
         return publish(split, part, MARKED);
 }
@@ -423,7 +426,8 @@ static int open_split(Split *split, int file_fd) {
                 return -errno;
         }
         split->inode = status.st_ino;
-        split->size_bytes = (uint64_t) status.st_size;
+        split->size_bytes = (uint64_t) status.st_size < split->plan->seen_bytes ? (uint64_t) status.st_size
+                                                                                : split->plan->seen_bytes;
         split->block_bytes = log_cut_block_bytes((uint64_t) status.st_blksize);
         split->mode = status.st_mode & 0777;
         return split->block_bytes == 0 ? -EOPNOTSUPP : log_cut_probe(split->fd);
@@ -443,13 +447,14 @@ static LogCutReport split_open(Split *split) {
         if (r >= 0) {
                 r = for_each_name(split, remove_old);
         }
-        if (r < 0) {
-                return log_cut_failure(-r);
-        }
-        return (LogCutReport){ .result = split->removed_bytes > 0 ? LOG_CUT_DONE : LOG_CUT_NOTHING,
-                               .removed_bytes = split->removed_bytes,
-                               .kept_bytes = split->kept_bytes,
-                               .kept_files = split->kept_files };
+        LogCutReport report = r < 0 ? log_cut_failure(-r)
+                                    : (LogCutReport){ .result = split->removed_bytes > 0 ? LOG_CUT_DONE
+                                                                                         : LOG_CUT_NOTHING };
+        report.removed_bytes = split->removed_bytes;
+        report.rest_bytes = split->rest_bytes;
+        report.kept_bytes = split->kept_bytes;
+        report.kept_files = split->kept_files;
+        return report;
 }
 
 LogCutReport log_split(int file_fd, const LogSplitPlan *plan) {

@@ -16,6 +16,7 @@ typedef struct LogSplitPlan {
         const char *name;    /* of the log */
         uint64_t size_bytes; /* of a file at most, unless a single line is longer; a log that is not larger
                               * is left as it is */
+        uint64_t seen_bytes; /* of the log: what is behind them stays for now */
         uint64_t retain;     /* so many are kept, at least one */
         const char *compressor; /* absolute, reads standard input and writes standard output with the option
                                  * "-c"; NULL: none */

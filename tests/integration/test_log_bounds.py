@@ -519,6 +519,10 @@ class Following(FollowingCase):
     def test_each_line_is_seen_once_where_parts_are_kept(self):
         self.follow(5, 0.002, log_retain=2)
 
+    def test_each_line_is_seen_once_where_more_than_a_part_comes_during_a_cut(self):
+        self.follow(12, 0, log_retain=2)
+        harness.wait_until(lambda: os.path.getsize(self.out) <= 64 * KIB, 'there is nothing left to be cut')
+
     def test_each_line_is_seen_once(self):
         self.follow(5, 0.002)
 

@@ -87,9 +87,13 @@ static void fill(Fixture *fixture, size_t bytes, size_t line_bytes) {
         g_assert_cmpint(n, ==, (ssize_t) fixture->text->len);
 }
 
-static LogCutReport cut(const Fixture *fixture) {
-        const LogCutPlan plan = { .bound_bytes = BOUND, .part_bytes = PART };
+static LogCutReport cut_seen(const Fixture *fixture, uint64_t seen_bytes) {
+        const LogCutPlan plan = { .bound_bytes = BOUND, .seen_bytes = seen_bytes, .part_bytes = PART };
         return log_cut(fixture->path_fd, &plan);
+}
+
+static LogCutReport cut(const Fixture *fixture) {
+        return cut_seen(fixture, UINT64_MAX);
 }
 
 /* Where there is none of it the case is left out. */
@@ -178,6 +182,20 @@ static void test_locked(Fixture *fixture, gconstpointer data) {
         (void) is_done(cut(fixture));
 }
 
+/* So much is left of what the caller has seen, however much there is. */
+static void test_seen(Fixture *fixture, gconstpointer data) {
+        fill(fixture, (size_t) 4 * BOUND, 100);
+        LogCutReport report = cut_seen(fixture, BOUND);
+        if (report.result != LOG_CUT_UNABLE) {
+                g_assert_cmpint(report.result, ==, LOG_CUT_NOTHING);
+        }
+        report = cut_seen(fixture, BOUND + 1);
+        if (is_done(report)) {
+                g_assert_cmpuint(report.removed_bytes, >=, PART);
+                g_assert_cmpuint(report.removed_bytes + report.rest_bytes, <=, BOUND);
+        }
+}
+
 static void test_small(Fixture *fixture, gconstpointer data) {
         g_assert_cmpint(cut(fixture).result, ==, LOG_CUT_NOTHING);
         fill(fixture, BOUND - 100, 100);
@@ -194,6 +212,7 @@ int main(int argc, char **argv) {
                 { "/platform/log-cut/no-lines", test_no_lines },
                 { "/platform/log-cut/holes", test_holes },
                 { "/platform/log-cut/locked", test_locked },
+                { "/platform/log-cut/seen", test_seen },
                 { "/platform/log-cut/small", test_small },
         };
         g_test_init(&argc, &argv, NULL);

@@ -160,19 +160,43 @@ static void test_cut(Fixture *fixture, gconstpointer data) {
         begin_at_end(fixture);
         append(fixture, "four\n");
         take_off(fixture, 8);
-        g_assert_cmpuint(log_reader_cut(&fixture->reader, 8, true), ==, 0);
+        g_assert_cmpuint(log_reader_cut(&fixture->reader, 8, 0), ==, 0);
         assert_read(fixture, false, LOG_READ_LINES, "four\n");
         append(fixture, "five\nsix\n");
         take_off(fixture, 6 + 5 + 5); /* one more line than was read */
-        g_assert_cmpuint(log_reader_cut(&fixture->reader, 16, true), ==, 5);
+        g_assert_cmpuint(log_reader_cut(&fixture->reader, 16, 0), ==, 5);
         assert_read(fixture, false, LOG_READ_LINES, "six\n");
-        g_assert_cmpuint(log_reader_cut(&fixture->reader, 0, true), ==, 0);
-        g_assert_cmpuint(log_reader_cut(&fixture->reader, 0, false), ==, 0);
+        g_assert_cmpuint(log_reader_cut(&fixture->reader, 0, 0), ==, 0);
+        g_assert_true(log_reader_check(&fixture->reader));
         take_off(fixture, 2);
         append(fixture, "seven\nei");
-        g_assert_cmpuint(log_reader_cut(&fixture->reader, 0, false), ==, UINT64_MAX);
+        g_assert_false(log_reader_check(&fixture->reader));
         append(fixture, "ght\n");
         assert_read(fixture, false, LOG_READ_LINES, "eight\n");
+}
+
+static void put_blanks(const Fixture *fixture, size_t count) {
+        g_autofree char *blanks = g_strnfill(count, ' ');
+        int fd = open(fixture->path, O_WRONLY | O_CLOEXEC);
+
+        g_assert_cmpint(pwrite(fd, blanks, count, 0), ==, (ssize_t) count);
+        (void) close(fd);
+}
+
+/* The line that the cut divides is not told of as one of blanks. */
+static void test_cut_within_a_line(Fixture *fixture, gconstpointer data) {
+        append(fixture, "one\ntwo\nthree\nfour\nfive\n");
+        assert_read(fixture, false, LOG_READ_LINES, "one\ntwo\nthree\nfour\nfive\n");
+        append(fixture, "six\nseven\n");
+        take_off(fixture, 10);
+        put_blanks(fixture, 3);
+        g_assert_cmpuint(log_reader_cut(&fixture->reader, 10, 4), ==, 0);
+        assert_read(fixture, false, LOG_READ_LINES, "six\nseven\n");
+        append(fixture, "eight\nnine\n");
+        take_off(fixture, 4 + 5 + 5 + 4 + 6 + 3); /* into a line that was not read */
+        put_blanks(fixture, 2);
+        g_assert_cmpuint(log_reader_cut(&fixture->reader, 27, 3), ==, 6);
+        assert_read(fixture, false, LOG_READ_LINES, "nine\n");
 }
 
 static void test_begun_in_a_cut(Fixture *fixture, gconstpointer data) {
@@ -180,12 +204,23 @@ static void test_begun_in_a_cut(Fixture *fixture, gconstpointer data) {
         begin_at_end(fixture); /* before it */
         append(fixture, "four\n");
         take_off(fixture, 8);
-        log_reader_find(&fixture->reader, 8);
+        log_reader_find(&fixture->reader, 8, 0);
         assert_read(fixture, false, LOG_READ_LINES, "four\n");
         begin_at_end(fixture); /* behind it */
-        log_reader_find(&fixture->reader, 8);
+        log_reader_find(&fixture->reader, 8, 0);
         append(fixture, "five\n");
         assert_read(fixture, false, LOG_READ_LINES, "five\n");
+        begin_at_end(fixture); /* before it; the mark is blanks in part */
+        take_off(fixture, 8);
+        put_blanks(fixture, 2);
+        append(fixture, "six\n");
+        log_reader_find(&fixture->reader, 8, 3);
+        assert_read(fixture, false, LOG_READ_LINES, "six\n");
+        begin_at_end(fixture); /* behind it, and before the blanks */
+        put_blanks(fixture, 7);
+        append(fixture, "seven\n");
+        log_reader_find(&fixture->reader, 20, 8);
+        assert_read(fixture, false, LOG_READ_LINES, "seven\n");
 }
 
 static void assert_tail(
@@ -223,6 +258,7 @@ int main(int argc, char **argv) {
                 { "/log-reader/much-is-read-in-parts", test_much_is_read_in_parts },
                 { "/log-reader/emptied", test_emptied },
                 { "/log-reader/cut", test_cut },
+                { "/log-reader/cut-within-a-line", test_cut_within_a_line },
                 { "/log-reader/begun-in-a-cut", test_begun_in_a_cut },
                 { "/log-reader/tail", test_tail },
         };

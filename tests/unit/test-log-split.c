@@ -47,9 +47,12 @@ static Log log_new(bool odd) {
         log.path = test_path(log.folder, "log");
         log.fd = open(log.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
         log.path_fd = open(log.path, O_PATH | O_CLOEXEC);
-        log.plan = (LogSplitPlan){
-                .folder = log.folder, .name = "log", .size_bytes = SIZE, .retain = 100, .suffix = ""
-        };
+        log.plan = (LogSplitPlan){ .folder = log.folder,
+                                   .name = "log",
+                                   .size_bytes = SIZE,
+                                   .seen_bytes = UINT64_MAX,
+                                   .retain = 100,
+                                   .suffix = "" };
         if (odd) {
                 g_assert_cmpint(write(log.fd, "000\n", 4), ==, 4);
         }
@@ -160,6 +163,27 @@ static void test_parts(void) {
         }
 }
 
+/* What the caller has not seen stays, however large the log is. */
+static void test_seen(void) {
+        Log log = log_new(true);
+
+        log.plan.seen_bytes = SIZE;
+        LogCutReport report = log_split(log.path_fd, &log.plan);
+        if (!skips(report)) {
+                g_assert_cmpint(report.result, ==, LOG_CUT_NOTHING);
+                log.plan.seen_bytes = 2 * SIZE;
+                report = log_split(log.path_fd, &log.plan);
+                g_assert_cmpint(report.result, ==, LOG_CUT_DONE);
+                g_assert_cmpuint(report.removed_bytes + report.rest_bytes, <=, SIZE);
+                g_assert_cmpuint(report.rest_bytes, ==, 4);
+                g_assert_cmpint(log_split(log.path_fd, &log.plan).result, ==, LOG_CUT_DONE);
+                log.plan.seen_bytes = SIZE;
+                g_assert_cmpint(log_split(log.path_fd, &log.plan).result, ==, LOG_CUT_NOTHING);
+                assert_all(&log, 1, 0);
+        }
+        log_done(&log);
+}
+
 static void test_retain(void) {
         Log log = log_new(false);
 
@@ -212,9 +236,12 @@ static void test_line_without_end(void) {
         log.path = test_path(log.folder, "log");
         log.fd = open(log.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
         log.path_fd = open(log.path, O_PATH | O_CLOEXEC);
-        log.plan = (LogSplitPlan){
-                .folder = log.folder, .name = "log", .size_bytes = SIZE, .retain = 100, .suffix = ""
-        };
+        log.plan = (LogSplitPlan){ .folder = log.folder,
+                                   .name = "log",
+                                   .size_bytes = SIZE,
+                                   .seen_bytes = UINT64_MAX,
+                                   .retain = 100,
+                                   .suffix = "" };
         g_assert_cmpint(write(log.fd, text, strlen(text)), ==, (ssize_t) strlen(text));
         if (split_all(&log)) {
                 size_t total = 0;
@@ -381,8 +408,10 @@ static void test_killed_and_emptied(void) {
 }
 
 int main(int argc, char **argv) {
+        (void) signal(SIGPIPE, SIG_IGN); /* as in the service: a program that compresses may end early */
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/platform/log-split/parts", test_parts);
+        g_test_add_func("/platform/log-split/seen", test_seen);
         g_test_add_func("/platform/log-split/retain", test_retain);
         g_test_add_func("/platform/log-split/names-of-others", test_names_of_others);
         g_test_add_func("/platform/log-split/line-without-end", test_line_without_end);
