@@ -145,6 +145,16 @@ def marked_processes(mark):
     return found
 
 
+def is_killed(pid):
+    """Whether SIGKILL has been sent to it, which it has not ended of yet."""
+    pending = 0
+    with contextlib.suppress(OSError):
+        for line in read_file(f'/proc/{pid}/status').splitlines():
+            name, _, value = line.partition(':')
+            pending |= int(value, 16) if name in ('SigPnd', 'ShdPnd') else 0
+    return bool(pending >> (signal.SIGKILL - 1) & 1)
+
+
 def command_line(pid):
     with contextlib.suppress(OSError):
         return read_file(f'/proc/{pid}/cmdline').replace('\0', ' ').strip()
@@ -430,6 +440,9 @@ class Daemon:
             found.append(f'pm2d ended with status {self.status}, not {expected_status}')
         log = self.log_text()
         found += [f'sanitizer: {word}' for word in SANITIZER_FINDINGS if word in log]
+        # its own children are killed with it, and are gone as soon as the disk lets go of them
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not any(is_killed(pid) for pid in marked_processes(self.mark)), 'what is killed is gone', 20)
         for pid in marked_processes(self.mark):
             found.append(f'process {pid} is left: {command_line(pid)}')
             with contextlib.suppress(ProcessLookupError):
