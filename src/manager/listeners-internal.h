@@ -26,7 +26,7 @@ Listener *listeners_make_one(uint32_t number, uid_t owner, const char *name, con
 uint32_t listeners_store_number(const Manager *manager);
 /* Keep the fd, then write the new set down, of which it is one. */
 int listeners_store_add(Manager *manager, const Listener *listener);
-/* The same when it is no more in the set. */
+/* When it is written down that it is no more in the set: its fd need not be kept. */
 void listeners_store_remove(Manager *manager, uint32_t number);
 /* Write the set down as it is. */
 int listeners_store_write(Manager *manager);

@@ -111,7 +111,6 @@ int listeners_store_add(Manager *manager, const Listener *listener) {
 void listeners_store_remove(Manager *manager, uint32_t number) {
         g_autofree char *name = kept_name(number);
 
-        (void) listeners_store_write(manager);
         fd_store_remove(manager->state->fds, name);
 }
 

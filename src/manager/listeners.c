@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #define KEY_OF_ATTRIBUTE "listen:"
 #define NAME_OF_NONE     "unknown" /* as sd_listen_fds_with_names(3) calls it */
@@ -133,12 +135,18 @@ static int check_room(const Manager *manager, uid_t owner, const char *name, Err
         return -ENOSPC;
 }
 
-/* Of a socket that is held under two names the path stays until both have gone. */
-static bool path_is_shared(const Manager *manager, const Listener *listener) {
+static bool is_same_socket(int a, int b) {
+        struct stat one, other;
+
+        return fstat(a, &one) >= 0 && fstat(b, &other) >= 0 && one.st_dev == other.st_dev &&
+               one.st_ino == other.st_ino;
+}
+
+/* A socket that is held under two names stays, with its path, until both have gone. */
+static bool is_shared(const Manager *manager, const Listener *listener) {
         for (guint i = 0; i < manager->listeners->len; i++) {
                 const Listener *other = at(manager, i);
-                if (other != listener && other->file.inode == listener->file.inode &&
-                    other->file.device == listener->file.device) {
+                if (other != listener && is_same_socket(other->fd, listener->fd)) {
                         return true;
                 }
         }
@@ -146,7 +154,7 @@ static bool path_is_shared(const Manager *manager, const Listener *listener) {
 }
 
 static void remove_path(Manager *manager, const Listener *listener) {
-        if (listener->file.inode > 0 && !path_is_shared(manager, listener)) {
+        if (listener->file.inode > 0) {
                 manager_become_user(manager, manager_user(manager, listener->owner));
                 listen_file_remove(listener->address.path, listener->file);
                 manager_become_self(manager);
@@ -158,7 +166,9 @@ static int take_in(Manager *manager, Listener *listener, Error *error) {
         g_ptr_array_add(manager->listeners, listener);
         int r = listeners_store_add(manager, listener);
         if (r < 0) {
-                remove_path(manager, listener);
+                if (!is_shared(manager, listener)) {
+                        remove_path(manager, listener);
+                }
                 (void) g_ptr_array_remove(manager->listeners, listener); /* which frees it */
                 (void) error_set(
                                 error,
@@ -219,13 +229,26 @@ int listeners_open(
         return r;
 }
 
+/* The service manager closes its copy of the fd when it comes to it: until then whoever connected would wait
+ * for nobody, and the port would be in use. So it is shut down as well, once it is written down that it has
+ * gone. */
 void listener_close(Manager *manager, Listener *listener) {
-        uint32_t number = listener->number;
+        g_autoptr(GPtrArray) closed = g_ptr_array_new_with_free_func(listeners_free_one);
+        bool last = !is_shared(manager, listener);
+        guint place;
 
-        remove_path(manager, listener);
+        if (last) {
+                remove_path(manager, listener);
+        }
         log_debug("'%s': %s is closed", listener->name, listener->key);
-        (void) g_ptr_array_remove(manager->listeners, listener);
-        listeners_store_remove(manager, number);
+        if (g_ptr_array_find(manager->listeners, listener, &place)) {
+                g_ptr_array_add(closed, g_ptr_array_steal_index(manager->listeners, place));
+        }
+        (void) listeners_store_write(manager);
+        if (last) {
+                (void) shutdown(listener->fd, SHUT_RDWR);
+        }
+        listeners_store_remove(manager, listener->number);
 }
 
 /* The key of one entry; NULL: it cannot be understood. */

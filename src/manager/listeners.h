@@ -49,7 +49,8 @@ int listener_set_data(Manager *manager, Listener *listener, const char *data);
 /* A pointer of its user, which is not written down; free_func is called with it when the listener goes. */
 void listener_set_user(Listener *listener, void *user, GDestroyNotify free_func);
 void *listener_get_user(const Listener *listener);
-/* The path of a socket is removed if it is still the one that was made. */
+/* From now on whoever connects is refused, and the address is free. The path of a socket is removed if it is
+ * still the one that was made. */
 void listener_close(Manager *manager, Listener *listener);
 
 /* Where a process came to rest or was deleted, or an app has another name or config: close what nobody needs

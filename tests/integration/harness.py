@@ -29,6 +29,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dbus_wire  # noqa: E402
 from dbus_wire import DBusError, V  # noqa: E402
 
+# A shell has what it runs in the background ignore these, and whoever that starts.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    signal.signal(_number, _handler)
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 APPS = os.path.join(TOP, 'tests', 'apps')
 PRELOADS = os.path.join(TOP, 'data', 'node')

@@ -34,7 +34,7 @@ class Hundred(harness.Case):
 
     def document(self, dependencies, **changes):
         apps = [{'name': f'app{number}', 'script': self.script('meets.sh', MEETS), 'wait_ready': True,
-                 'listen_timeout': 600000, 'kill_signal': 'SIGTERM', 'kill_timeout': 60000,
+                 'listen_timeout': 600000, 'kill_signal': 'SIGTERM', 'kill_timeout': 20000,
                  'env': {'GATES': self.daemon.apps, 'LAYER': f'layer{number // (APPS // LAYERS)}',
                          'WIDTH': str(APPS // LAYERS)},
                  'depends_on': [f'app{other}' for other in others], **changes.get(f'app{number}', {})}

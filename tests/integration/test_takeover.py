@@ -25,6 +25,7 @@ class FdStore:
     def __init__(self, folder):
         self.path = os.path.join(folder, 'notify')
         self.kept = []  # of (name, fd)
+        self.removes = True  # or it does not come to it
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
         self.closer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -49,7 +50,7 @@ class FdStore:
             return
         for fd in fds:  # of a barrier: what came before it has been taken
             os.close(fd)
-        if 'FDSTOREREMOVE' in said:
+        if 'FDSTOREREMOVE' in said and self.removes:
             for entry in [entry for entry in self.kept if entry[0] == said['FDNAME']]:
                 self.kept.remove(entry)
                 os.close(entry[1])
@@ -148,6 +149,29 @@ class Takeover(harness.Case):
         self.assertEqual(self.client.property(path, 'Pid'), pid)
         self.replace()
         self.assertEqual(self.events(), ['command', 'online', 'taken-over', 'taken-over'])
+
+    def test_closed_before_the_service_manager_comes_to_it(self):
+        server = self.script('server.py', '#!/usr/bin/python3\nimport socket\nserver = socket.socket(fileno=3)\n'
+                                          'while True:\n    server.accept()[0].sendall(b"here\\n")\n')
+        with socket.create_server(('127.0.0.1', 0)) as chosen:
+            address = chosen.getsockname()
+        unix = self.path('a.sock')
+        self.client.start_one(server, name='app', interpreter='none',
+                              listen=[f'tcp:{address[0]}:{address[1]}', f'unix:{unix}'])
+        held = os.open(unix, os.O_PATH)
+        self.addCleanup(os.close, held)
+        self.daemon.store.removes = False
+        for verb in ('Stop', 'Delete'):
+            with socket.create_connection(address, harness.TIMEOUT) as client:
+                self.assertEqual(client.makefile().readline(), 'here\n')
+            self.client.manager_call(verb, 'sa{sv}', 'app', {})
+            self.assertRaises(ConnectionRefusedError, socket.create_connection, address, harness.TIMEOUT)
+            with socket.socket(socket.AF_UNIX) as client:
+                self.assertRaises(ConnectionRefusedError, client.connect, f'/proc/self/fd/{held}')
+            if verb == 'Stop':  # at the same place, while the one before is yet kept
+                self.client.manager_call('Start', 'sa{sv}', 'app', {})
+        self.replace()
+        self.assertEqual(self.client.list(), [])
 
     def test_rest_of_a_delay_is_kept(self):
         path = self.start_app('#!/bin/sh\nexit 1\n', wait=False, restart_delay=HOUR)
