@@ -16,6 +16,9 @@ TOP = os.path.dirname(HERE)
 VERSIONS = ('18.20.8', '20.20.2', '22.23.3', '24.21.0')
 MODULES = ('test_channel', 'test_cluster', 'test_readiness', 'test_message_bus', 'test_pm2_io', 'test_preload', 'test_clients',
            'test_drain')
+# What is put into the environment, the file of the test and, if not all of it, the case.
+RUNS = (*(({}, module) for module in MODULES),
+        ({'PM2D_TEST_RELOADS': '200'}, 'test_many_reloads', 'Reloads.test_http'))
 MACHINES = {'x86_64': 'x64', 'aarch64': 'arm64'}
 
 
@@ -38,9 +41,10 @@ def main():
         told = subprocess.run([os.path.join(folder, 'node'), '--version'], check=True, capture_output=True, text=True)
         if told.stdout.strip() != f'v{version}':
             sys.exit(f'{folder} has {told.stdout.strip()}')
-        for module in MODULES:
-            result = subprocess.run(['/usr/bin/python3', os.path.join(HERE, 'integration', f'{module}.py')],
-                                    env={**os.environ, 'PM2D_TEST_NODE_FOLDER': folder}, capture_output=True, text=True)
+        for options, module, *cases in RUNS:
+            result = subprocess.run(['/usr/bin/python3', os.path.join(HERE, 'integration', f'{module}.py'), *cases],
+                                    env={**os.environ, 'PM2D_TEST_NODE_FOLDER': folder, **options},
+                                    capture_output=True, text=True)
             failed += result.returncode != 0
             print(f'{"ok" if result.returncode == 0 else "not ok"}: Node {version}: {module}: '
                   f'{result.stderr.strip().splitlines()[-1]}', flush=True)
